@@ -1,0 +1,421 @@
+"""What travels between nodes: frozen, typed, transport-free.
+
+Names and fields follow ROS 2 (`sensor_msgs`, `vision_msgs`, `geometry_msgs`), units and frames REP 103 (SI; optical frames are
+x right, y down, z forward; the world frame is x right, y away from the viewer, z up), depth REP 118.
+Every array is checked once, when a message is made; `MessageError` says what was expected and what was got.
+The stamp of the picture (`header.source`) is carried through every stage and never overwritten, so that each consumer knows how old its evidence is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seesay.errors import MessageError
+
+SCHEMA = 1
+
+Clock = Literal["monotonic", "sim", "unix"]
+Encoding = Literal["rgb8", "bgr8", "mono8", "16UC1", "32FC1"]
+ObjectStatus = Literal["visible", "occluded", "held", "lost"]
+Outcome = Literal[
+    "succeeded", "grasp_failed", "dropped", "unreachable", "stale", "timeout", "cancelled", "stopped", "failed"
+]
+TaskOutcome = Literal["done", "failed", "refused", "timeout", "cancelled"]
+
+_ENCODINGS: dict[str, tuple[str, int]] = {
+    "rgb8": ("uint8", 3),
+    "bgr8": ("uint8", 3),
+    "mono8": ("uint8", 1),
+    "16UC1": ("uint16", 1),
+    "32FC1": ("float32", 1),
+}
+
+
+def check_array(name: str, array: Any, dtype: str, shape: tuple[int | None, ...]) -> None:
+    """Raise MessageError unless `array` is a numpy array of `dtype` and `shape` (None = any length)."""
+    if not isinstance(array, np.ndarray):
+        raise MessageError(f"{name}: expected a numpy array, got {type(array).__name__}")
+    fits = array.ndim == len(shape) and all(
+        want is None or want == got for want, got in zip(shape, array.shape, strict=True)
+    )
+    if not fits or array.dtype != np.dtype(dtype):
+        wanted = "(" + ", ".join("_" if n is None else str(n) for n in shape) + ")"
+        raise MessageError(f"{name}: expected {wanted} {dtype}, got {array.shape} {array.dtype}")
+
+
+def check_finite(name: str, array: NDArray[Any]) -> None:
+    """Raise MessageError if `array` holds NaN or infinity."""
+    if not np.isfinite(array).all():
+        raise MessageError(f"{name}: expected finite numbers, got NaN or infinity")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The picture that a result comes from: `camera` name, its `sequence`, and its acquisition `stamp_ns`."""
+
+    camera: str
+    sequence: int
+    stamp_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Stamp of acquisition in nanoseconds of `clock`, sequence of the publisher, frame of reference, and the picture behind it."""
+
+    stamp_ns: int
+    sequence: int = 0
+    frame_id: str = ""
+    clock: Clock = "monotonic"
+    source: Source | None = None
+    schema: int = SCHEMA
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Image:
+    """One picture (sensor_msgs/Image). `header.frame_id` is the camera's optical frame.
+
+    data: `(H, W, 3) uint8` for rgb8 and bgr8, `(H, W) uint8` for mono8, `(H, W) uint16` millimetres for 16UC1 (0 = invalid),
+    `(H, W) float32` metres along the optical axis for 32FC1 (NaN or 0 = invalid, REP 118).
+    """
+
+    header: Header
+    encoding: Encoding
+    data: NDArray[Any]
+
+    def __post_init__(self) -> None:
+        if self.encoding not in _ENCODINGS:
+            raise MessageError(f"Image.encoding: expected one of {', '.join(_ENCODINGS)}, got {self.encoding!r}")
+        dtype, channels = _ENCODINGS[self.encoding]
+        check_array("Image.data", self.data, dtype, (None, None, 3) if channels == 3 else (None, None))
+        if self.data.size == 0:
+            raise MessageError(f"Image.data: expected at least one pixel, got shape {self.data.shape}")
+
+    @property
+    def height(self) -> int:
+        return int(self.data.shape[0])
+
+    @property
+    def width(self) -> int:
+        return int(self.data.shape[1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CameraInfo:
+    """Calibration of a camera (sensor_msgs/CameraInfo): `k` (3, 3) float64 pixels, `d` (N,) float64 distortion (plumb_bob)."""
+
+    header: Header
+    height: int
+    width: int
+    k: NDArray[np.float64]
+    d: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    distortion_model: str = "plumb_bob"
+
+    def __post_init__(self) -> None:
+        check_array("CameraInfo.k", self.k, "float64", (3, 3))
+        check_array("CameraInfo.d", self.d, "float64", (None,))
+        check_finite("CameraInfo.k", self.k)
+        if self.k[0, 0] <= 0 or self.k[1, 1] <= 0:
+            raise MessageError(f"CameraInfo.k: expected positive focal lengths, got {self.k[0, 0]}, {self.k[1, 1]}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Transform:
+    """Pose of `child_frame_id` in `header.frame_id` (geometry_msgs/TransformStamped).
+
+    translation: `(3,) float64` metres. rotation: `(4,) float64` unit quaternion in x, y, z, w order.
+    `static` transforms hold for all stamps.
+    """
+
+    header: Header
+    child_frame_id: str
+    translation: NDArray[np.float64]
+    rotation: NDArray[np.float64]
+    static: bool = False
+
+    def __post_init__(self) -> None:
+        check_array("Transform.translation", self.translation, "float64", (3,))
+        check_array("Transform.rotation", self.rotation, "float64", (4,))
+        check_finite("Transform.translation", self.translation)
+        if not abs(float(np.linalg.norm(self.rotation)) - 1.0) < 1e-3:
+            raise MessageError(f"Transform.rotation: expected a unit quaternion, got norm {np.linalg.norm(self.rotation):.4f}")
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSet:
+    """What to look for. `version` rises with each change; every result says which version and text it answers."""
+
+    header: Header
+    version: int
+    prompts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """Boxes of one picture (vision_msgs/Detection2DArray). Several prompts may claim one box.
+
+    boxes: `(N, 4) float32` xyxy pixels of the source picture, clipped to it. scores: `(N,) float32` in [0, 1].
+    prompt_indices: `(N,) int32` into `prompts`.
+    """
+
+    header: Header
+    prompt_version: int
+    prompts: tuple[str, ...]
+    model: str
+    height: int
+    width: int
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    prompt_indices: NDArray[np.int32]
+
+    def __post_init__(self) -> None:
+        check_array("Detections.boxes", self.boxes, "float32", (None, 4))
+        check_array("Detections.scores", self.scores, "float32", (len(self.boxes),))
+        check_array("Detections.prompt_indices", self.prompt_indices, "int32", (len(self.boxes),))
+        check_finite("Detections.boxes", self.boxes)
+        if len(self.boxes) and not (0 <= self.prompt_indices.min() and self.prompt_indices.max() < len(self.prompts)):
+            raise MessageError(f"Detections.prompt_indices: expected indices below {len(self.prompts)}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Masks:
+    """One binary mask per prompt at the picture's resolution, run-length coded, bit-exact.
+
+    counts: `(K,) uint32` run lengths in row-major order, zeros first, of all masks one after the other;
+    starts: `(M + 1,) uint32`, mask m has `counts[starts[m]:starts[m + 1]]`. scores: `(M,) float32`, highest probability in the mask.
+    `seesay.masks.encode` and `seesay.masks.decode` convert from and to `(M, H, W) bool`.
+    """
+
+    header: Header
+    prompt_version: int
+    prompts: tuple[str, ...]
+    model: str
+    height: int
+    width: int
+    counts: NDArray[np.uint32]
+    starts: NDArray[np.uint32]
+    scores: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        check_array("Masks.counts", self.counts, "uint32", (None,))
+        check_array("Masks.starts", self.starts, "uint32", (len(self.prompts) + 1,))
+        check_array("Masks.scores", self.scores, "float32", (len(self.prompts),))
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another name that the object may have, with its score in [0, 1]."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Object:
+    """One grounded thing. `id` persists while the object does.
+
+    box: `(4,) float32` xyxy pixels in `source.camera`'s picture. position: `(3,) float64` metres, centre of the object in the frame
+    of the enclosing Objects; covariance `(3, 3) float64` square metres; extent `(3,) float64` metres, full size along the frame's axes.
+    last_seen_ns: stamp of the last picture that showed it. mask_counts: run lengths as in Masks, empty if there is no mask.
+    yaw: radians about the frame's z-axis in [-pi/4, pi/4), of the smallest rectangle around its top surface; 0 for a round thing.
+    """
+
+    id: int
+    label: str
+    score: float
+    box: NDArray[np.float32]
+    position: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    extent: NDArray[np.float64]
+    last_seen_ns: int
+    source: Source
+    status: ObjectStatus = "visible"
+    alternatives: tuple[Alternative, ...] = ()
+    mask_counts: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
+    yaw: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_array("Object.box", self.box, "float32", (4,))
+        check_array("Object.position", self.position, "float64", (3,))
+        check_array("Object.covariance", self.covariance, "float64", (3, 3))
+        check_array("Object.extent", self.extent, "float64", (3,))
+        check_array("Object.mask_counts", self.mask_counts, "uint32", (None,))
+        check_finite("Object.position", self.position)
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """All known objects, in the frame `header.frame_id`; `header.source` is the newest picture used."""
+
+    header: Header
+    objects: tuple[Object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """What a person asks for. A new id starts a new task."""
+
+    header: Header
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """Where a skill acts, as perceived: label, object id (0 for a named place), `(3,) float64` metres position and extent in the goal's
+    frame, the stamp of the picture that shows it, and `yaw` as in Object."""
+
+    label: str
+    object_id: int
+    position: NDArray[np.float64]
+    extent: NDArray[np.float64]
+    stamp_ns: int
+    yaw: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_array("Target.position", self.position, "float64", (3,))
+        check_array("Target.extent", self.extent, "float64", (3,))
+        check_finite("Target.position", self.position)
+
+
+@dataclass(frozen=True, slots=True)
+class SkillGoal:
+    """One skill to run. `skill` is its name in the skill library (pick, place, pick_and_place, push, go_home), `targets` by argument name."""
+
+    header: Header
+    id: str
+    skill: str
+    phrase: str
+    targets: dict[str, Target]
+
+
+@dataclass(frozen=True, slots=True)
+class SkillFeedback:
+    """Progress of a running goal, `progress` in [0, 1]."""
+
+    header: Header
+    goal_id: str
+    phase: str
+    progress: float
+
+
+@dataclass(frozen=True, slots=True)
+class SkillResult:
+    """How a goal ended. `message` is a sentence for a person and for the planner's history."""
+
+    header: Header
+    goal_id: str
+    outcome: Outcome
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One skill phrase with every term of its score.
+
+    log_p_language: natural log-probability of the phrase with its terminator, None if not scored (affordance 0).
+    affordance: p(success) in [0, 1]. log_score: combined, -inf if impossible. probability: share among the candidates, in [0, 1].
+    reasons: what the affordance is made of. why_not: why it was not chosen, empty for the choice.
+    """
+
+    phrase: str
+    skill: str
+    arguments: dict[str, str]
+    log_p_language: float | None
+    affordance: float
+    log_score: float
+    probability: float
+    reasons: tuple[str, ...] = ()
+    why_not: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStep:
+    """One decision: all candidates in library order and the index of the choice (None = nothing is feasible).
+
+    `decision_ms` is the time of scoring; `evidence_age_ms` the age of the oldest object used when the decision was made.
+    """
+
+    header: Header
+    instruction_id: str
+    instruction: str
+    step: int
+    candidates: tuple[Candidate, ...]
+    choice: int | None
+    history: tuple[str, ...] = ()
+    decision_ms: float = 0.0
+    evidence_age_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """How an instruction ended, as the planner sees it."""
+
+    header: Header
+    instruction_id: str
+    outcome: TaskOutcome
+    message: str
+    steps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskVerdict:
+    """How things really stand, by the simulator's own state. For reports only: no node in the loop subscribes to it."""
+
+    header: Header
+    success: bool
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyStop:
+    """`engaged` stops all motion at once, whatever the planner does; only a message with `engaged=False` releases it."""
+
+    header: Header
+    engaged: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArmCommand:
+    """Where the tool shall go: `position` (3,) float64 metres in the world, the point between the finger tips; `yaw` radians about z;
+    `opening` metres between the fingers. A driver stops when commands stop coming."""
+
+    header: Header
+    position: NDArray[np.float64]
+    yaw: float
+    opening: float
+
+    def __post_init__(self) -> None:
+        check_array("ArmCommand.position", self.position, "float64", (3,))
+        check_finite("ArmCommand.position", self.position)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArmState:
+    """What the arm's own sensors say: `position` (3,) float64 metres of the point between the finger tips, `yaw` radians,
+    `opening` metres, `grip_force` newtons (0 when nothing is between the fingers), `speed` metres a second."""
+
+    header: Header
+    position: NDArray[np.float64]
+    yaw: float
+    opening: float
+    grip_force: float
+    speed: float
+
+    def __post_init__(self) -> None:
+        check_array("ArmState.position", self.position, "float64", (3,))
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """Heartbeat of a node: life-cycle `state` and a sentence."""
+
+    header: Header
+    node: str
+    state: Literal["starting", "ready", "failed", "stopped"]
+    pid: int
+    message: str = ""
