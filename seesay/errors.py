@@ -1,0 +1,60 @@
+"""Every exception that SeeSay raises on purpose.
+
+    SeeSayError
+    ├── UserError         a person's input is wrong; the command line prints it in one line and exits with 2
+    │   ├── ConfigError   a launch file, a parameter or an option
+    │   ├── SourceError   a camera, file, folder or stream
+    │   ├── ModelError    a model that cannot be had or read
+    │   ├── PromptError   a prompt that a model cannot take
+    │   └── SkillError    a skill file, or an instruction that the skills cannot serve
+    ├── MessageError      a message field of the wrong type, shape, dtype or range
+    ├── WireError         bytes that are not a message of ours
+    ├── BusError          a socket, a topic or a session directory
+    └── StaleError        evidence older than the caller allows
+
+Every message is one sentence that says what was expected, what was got and the cure.
+"""
+
+
+class SeeSayError(Exception):
+    """Base class of all errors below."""
+
+
+class UserError(SeeSayError):
+    """Wrong input from a person: printed in one line, exit status 2."""
+
+
+class ConfigError(UserError):
+    """A launch file, a parameter or an option is wrong."""
+
+
+class SourceError(UserError):
+    """A camera, file, folder or stream cannot be read."""
+
+
+class ModelError(UserError):
+    """A model cannot be found, loaded or used."""
+
+
+class PromptError(UserError):
+    """A prompt is empty, too long or otherwise not usable by the model."""
+
+
+class SkillError(UserError):
+    """A skill file is wrong, or an instruction cannot be served by the skills."""
+
+
+class MessageError(SeeSayError):
+    """A message field has the wrong type, shape, dtype or range."""
+
+
+class WireError(SeeSayError):
+    """Received bytes are not a valid message."""
+
+
+class BusError(SeeSayError):
+    """A socket, topic or session directory cannot be used."""
+
+
+class StaleError(SeeSayError):
+    """The evidence is older than the caller allows."""
