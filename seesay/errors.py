@@ -10,6 +10,7 @@
     ├── MessageError      a message field of the wrong type, shape, dtype or range
     ├── WireError         bytes that are not a message of ours
     ├── BusError          a socket, a topic or a session directory
+    ├── TransformError    two frames that no known transforms connect at the stamp asked for
     └── StaleError        evidence older than the caller allows
 
 Every message is one sentence that says what was expected, what was got and the cure.
@@ -54,6 +55,10 @@ class WireError(SeeSayError):
 
 class BusError(SeeSayError):
     """A socket, topic or session directory cannot be used."""
+
+
+class TransformError(SeeSayError):
+    """No known transforms connect two frames at the stamp asked for."""
 
 
 class StaleError(SeeSayError):

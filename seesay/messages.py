@@ -3,7 +3,8 @@
 Names and fields follow ROS 2 (`sensor_msgs`, `vision_msgs`, `geometry_msgs`), units and frames REP 103 (SI; optical frames are
 x right, y down, z forward; the world frame is x right, y away from the viewer, z up), depth REP 118.
 Every array is checked once, when a message is made; `MessageError` says what was expected and what was got.
-The stamp of the picture (`header.source`) is carried through every stage and never overwritten, so that each consumer knows how old its evidence is.
+The stamp of the picture (`header.source`) is carried through every stage and never overwritten, so that each
+consumer knows how old its evidence is.
 """
 
 from __future__ import annotations
@@ -176,7 +177,7 @@ class Detections:
         check_array("Detections.scores", self.scores, "float32", (len(self.boxes),))
         check_array("Detections.prompt_indices", self.prompt_indices, "int32", (len(self.boxes),))
         check_finite("Detections.boxes", self.boxes)
-        if len(self.boxes) and not (0 <= self.prompt_indices.min() and self.prompt_indices.max() < len(self.prompts)):
+        if len(self.boxes) and not (self.prompt_indices.min() >= 0 and self.prompt_indices.max() < len(self.prompts)):
             raise MessageError(f"Detections.prompt_indices: expected indices below {len(self.prompts)}")
 
 
@@ -283,7 +284,8 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class SkillGoal:
-    """One skill to run. `skill` is its name in the skill library (pick, place, pick_and_place, push, go_home), `targets` by argument name."""
+    """One skill to run. `skill` is its name in the skill library (pick, place, pick_and_place, push, go_home), `targets` by
+    argument name."""
 
     header: Header
     id: str
@@ -419,3 +421,10 @@ class NodeStatus:
     state: Literal["starting", "ready", "failed", "stopped"]
     pid: int
     message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockTick:
+    """The time of a simulated clock: `header.stamp_ns` of `header.clock`. Nodes on simulated time follow it (rosgraph_msgs/Clock)."""
+
+    header: Header

@@ -1,0 +1,96 @@
+"""One table says of every topic: its type, rate, what is kept, whether it is latched and whether it is recorded.
+
+A name in braces is filled in by `Topic.of`: `IMAGE.of(camera="front")` is `camera/front/image`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Literal, TypeVar
+
+from seesay import messages as m
+from seesay.errors import BusError
+
+M = TypeVar("M")
+Keep = Literal["latest", "all"]
+
+_PART = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def check_name(kind: str, name: str) -> None:
+    """Raise BusError unless `name` is made of letters, digits, _ and -, with / between the parts of a topic."""
+    parts = name.split("/") if kind == "topic" else [name]
+    if len(name) > 64 or not all(_PART.fullmatch(part) for part in parts):
+        raise BusError(f"{kind} name: expected at most 64 letters, digits, _ or -, got {name!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Topic(Generic[M]):
+    """A named stream of messages of one type.
+
+    rate_hz: the rate to expect at least, 0 = when something happens. keep: "latest" gives a subscriber the newest message only,
+    "all" the last `depth` unread ones. latched: a subscriber that comes late gets the last message of each publisher, or of each
+    value of the field `key` (a publisher of transforms has one per child frame). recorded: a recorder takes it by default.
+    """
+
+    name: str
+    type: type[M]
+    rate_hz: float = 0.0
+    keep: Keep = "latest"
+    depth: int = 1
+    latched: bool = False
+    recorded: bool = True
+    key: str = ""
+
+    def of(self, **names: str) -> Topic[M]:
+        """Return the topic with the names in braces filled in. Raises BusError for a missing or unusable name."""
+        try:
+            name = self.name.format(**names)
+        except KeyError as error:
+            raise BusError(f"topic {self.name}: expected a value for {error}, got {sorted(names)}") from None
+        check_name("topic", name)
+        return replace(self, name=name)
+
+    def matches(self, name: str) -> bool:
+        """Tell whether `name` is this topic or one of its instances."""
+        pattern = "".join("[^/]+" if part.startswith("{") else re.escape(part) for part in re.split(r"(\{\w+\})", self.name))
+        return re.fullmatch(pattern, name) is not None
+
+
+IMAGE = Topic("camera/{camera}/image", m.Image, rate_hz=5.0)
+DEPTH = Topic("camera/{camera}/depth", m.Image, rate_hz=5.0, keep="all", depth=32)
+CAMERA_INFO = Topic("camera/{camera}/camera_info", m.CameraInfo, latched=True)
+TRANSFORMS = Topic("transforms", m.Transform, keep="all", depth=1000, latched=True, key="child_frame_id")
+CLOCK = Topic("clock", m.ClockTick, rate_hz=20.0, recorded=False)
+PROMPTS = Topic("prompts", m.PromptSet, latched=True)
+DETECTIONS = Topic("detections", m.Detections, rate_hz=2.0, keep="all", depth=16)
+MASKS = Topic("masks", m.Masks, rate_hz=2.0, keep="all", depth=16)
+OBJECTS = Topic("objects", m.Objects, rate_hz=2.0)
+INSTRUCTION = Topic("instruction", m.Instruction, keep="all", depth=16, latched=True)
+PLAN_STEP = Topic("plan_step", m.PlanStep, keep="all", depth=100)
+SKILL_GOAL = Topic("skill_goal", m.SkillGoal, keep="all", depth=16)
+SKILL_FEEDBACK = Topic("skill_feedback", m.SkillFeedback, keep="all", depth=100)
+SKILL_RESULT = Topic("skill_result", m.SkillResult, keep="all", depth=16)
+TASK_RESULT = Topic("task_result", m.TaskResult, keep="all", depth=16, latched=True)
+TASK_VERDICT = Topic("task_verdict", m.TaskVerdict, keep="all", depth=16, latched=True)
+EMERGENCY_STOP = Topic("emergency_stop", m.EmergencyStop, keep="all", depth=16, latched=True)
+ARM_COMMAND = Topic("arm/command", m.ArmCommand)
+ARM_STATE = Topic("arm/state", m.ArmState, rate_hz=10.0)
+NODE_STATUS = Topic("node_status", m.NodeStatus, rate_hz=1.0, keep="all", depth=256, latched=True)
+
+TOPICS: dict[str, Topic[Any]] = {
+    topic.name: topic
+    for topic in (
+        IMAGE, DEPTH, CAMERA_INFO, TRANSFORMS, CLOCK, PROMPTS, DETECTIONS, MASKS, OBJECTS, INSTRUCTION, PLAN_STEP, SKILL_GOAL,
+        SKILL_FEEDBACK, SKILL_RESULT, TASK_RESULT, TASK_VERDICT, EMERGENCY_STOP, ARM_COMMAND, ARM_STATE, NODE_STATUS,
+    )
+}  # fmt: skip
+
+
+def find(name: str) -> Topic[Any]:
+    """Return the topic called `name`, for example "camera/front/image". Raises BusError if the table has none."""
+    for topic in TOPICS.values():
+        if topic.matches(name):
+            return replace(topic, name=name)
+    raise BusError(f"topic: expected one of {', '.join(TOPICS)}, got {name!r}")
