@@ -1,0 +1,74 @@
+"""What people see of a decision in a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from seesay.messages import Candidate, Object, PlanStep
+
+
+def ranking(step: PlanStep) -> list[tuple[int, Candidate]]:
+    """All candidates with their index, best first: by combined score, then language, then affordance, then library order."""
+
+    def key(item: tuple[int, Candidate]) -> tuple[bool, float, float, float, int]:
+        index, candidate = item
+        language = -math.inf if candidate.log_p_language is None else candidate.log_p_language
+        return index != step.choice, -candidate.log_score, -language, -candidate.affordance, index
+
+    return sorted(enumerate(step.candidates), key=key)
+
+
+def bar(share: float, width: int = 10) -> str:
+    """A horizontal bar for a number in [0, 1]."""
+    full = round(max(0.0, min(1.0, share)) * width)
+    return "█" * full + "░" * (width - full)
+
+
+def step_table(step: PlanStep, rows: int = 6) -> Table:
+    """The best `rows` candidates of one decision with every term of their scores."""
+    table = Table(
+        title=f"Step {step.step}: {step.instruction}",
+        caption=f"decided in {step.decision_ms:.0f} ms on evidence {step.evidence_age_ms:.0f} ms old; "
+        f"{len(step.candidates)} candidates",
+        title_justify="left",
+        caption_justify="left",
+    )
+    table.add_column("candidate")
+    table.add_column("log p language", justify="right", no_wrap=True)
+    table.add_column("affordance", justify="right", no_wrap=True)
+    table.add_column("combined", no_wrap=True)
+    table.add_column("why, why not")
+    for index, candidate in ranking(step)[:rows]:
+        chosen = index == step.choice
+        language = "not scored" if candidate.log_p_language is None else f"{candidate.log_p_language:.2f}"
+        why = "chosen: " + "; ".join(candidate.reasons) if chosen else candidate.why_not or "; ".join(candidate.reasons)
+        table.add_row(
+            Text(candidate.phrase),
+            language,
+            f"{candidate.affordance:.2f}",
+            f"{bar(candidate.probability)} {candidate.probability:4.0%}",
+            Text(why.removesuffix(": ")),
+            style="bold green" if chosen else "",
+        )
+    if step.choice is None:
+        table.add_row(Text("nothing is feasible"), "", "", "", "", style="bold red")
+    return table
+
+
+def objects_table(objects: Sequence[Object], now_ns: int) -> Table:
+    """What is seen, where, and how long ago."""
+    table = Table(title="Objects", title_justify="left")
+    for column in ("id", "label", "score", "x, y, z (m)", "state", "seen"):
+        table.add_column(column, justify="left" if column in ("label", "state") else "right", no_wrap=True)
+    for thing in objects:
+        x, y, z = thing.position
+        age = max(0.0, (now_ns - thing.last_seen_ns) / 1e9)
+        table.add_row(
+            str(thing.id), Text(thing.label), f"{thing.score:.2f}", f"{x:+.3f} {y:+.3f} {z:+.3f}", thing.status, f"{age:.1f} s ago",
+            style="" if thing.status == "visible" else "dim",
+        )
+    return table
