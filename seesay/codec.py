@@ -1,0 +1,167 @@
+"""Messages to bytes and back: a msgpack header and the raw buffers of the arrays. No pickle; the wire names no class.
+
+The first part is the msgpack map `{"type": name, "schema": 1, "message": {field: value}}`. An array is the map
+`{"dtype": name, "shape": [...], "data": bytes}` if it is small, else `{"dtype": name, "shape": [...], "part": n}`, and part n (1, 2, ...)
+is its buffer, row-major and little-endian. Any msgpack library reads it.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import is_dataclass
+from typing import Any, TypeVar, get_origin
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from seesay import messages
+from seesay.errors import MessageError, WireError
+
+M = TypeVar("M")
+Part = bytes | memoryview
+
+MAX_HEADER_BYTES = 1 << 20
+MAX_PARTS = 4096
+MAX_DIMENSIONS = 4
+INLINE_BYTES = 512
+
+DTYPES: dict[str, np.dtype[Any]] = {
+    name: np.dtype(name) for name in ("uint8", "uint16", "uint32", "int32", "int64", "float32", "float64")
+}
+MESSAGES: dict[str, type[Any]] = {
+    name: value
+    for name, value in vars(messages).items()
+    if isinstance(value, type) and is_dataclass(value) and "header" in value.__dataclass_fields__
+}
+
+if sys.byteorder != "little":
+    raise ImportError("SeeSay's wire format needs a little-endian machine")
+
+
+class _Array(msgspec.Struct, omit_defaults=True):
+    dtype: str
+    shape: tuple[int, ...]
+    part: int = 0
+    data: bytes = b""
+
+
+class _Head(msgspec.Struct):
+    type: str
+    schema: int
+    message: msgspec.Raw
+
+
+class _Envelope(msgspec.Struct):
+    type: str
+    schema: int
+    message: Any
+
+
+class _Call(threading.local):
+    """The parts of the message being coded by this thread; msgspec's hooks take no argument for it."""
+
+    def __init__(self) -> None:
+        self.sent: list[Part] = []
+        self.received: Sequence[Part] = ()
+        self.used: set[int] = set()
+
+
+_call = _Call()
+
+
+def encode(message: Any) -> list[Part]:
+    """Return the header and the array buffers of a message. Buffers above 512 bytes are views: do not change the arrays afterwards.
+
+    Raises WireError for anything that is not a message of `seesay.messages`.
+    """
+    name = type(message).__name__
+    if MESSAGES.get(name) is not type(message):
+        raise WireError(f"message: expected an instance of one of {', '.join(MESSAGES)}, got {name}")
+    _call.sent = []
+    try:
+        header = _encoder.encode(_Envelope(name, messages.SCHEMA, message))
+        if len(header) > MAX_HEADER_BYTES:
+            raise WireError(f"{name}: expected a header of at most {MAX_HEADER_BYTES} bytes, got {len(header)}")
+        return [header, *_call.sent]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise WireError(f"{name}: {error}") from error
+    finally:
+        _call.sent = []
+
+
+def decode(parts: Sequence[Part], expected: type[M]) -> M:
+    """Return the message of type `expected` in `parts`. Large arrays are views of the parts where these are aligned.
+
+    Raises WireError for any other type or schema, and for whatever is truncated, oversized, inconsistent or out of range.
+    """
+    name = expected.__name__
+    decoder = _decoders.get(expected)
+    if decoder is None:
+        raise WireError(f"type: expected one of {', '.join(MESSAGES)}, got {name}")
+    if not 1 <= len(parts) <= MAX_PARTS or len(parts[0]) > MAX_HEADER_BYTES:
+        raise WireError(f"{name}: expected 1 to {MAX_PARTS} parts and a header of at most {MAX_HEADER_BYTES} bytes")
+    _call.received, _call.used = parts, set()
+    try:
+        head = _head_decoder.decode(parts[0])
+        if head.type != name or head.schema != messages.SCHEMA:
+            raise WireError(f"expected {name} of schema {messages.SCHEMA}, got {head.type[:64]!r} of schema {head.schema}")
+        message: M = decoder.decode(head.message)
+        if len(_call.used) != len(parts) - 1:
+            raise WireError(f"{name}: expected {len(_call.used)} array buffers, got {len(parts) - 1}")
+        return message
+    except (msgspec.MsgspecError, MessageError, UnicodeDecodeError, ValueError, OverflowError, RecursionError) as error:
+        raise WireError(f"{name}: {error}") from error
+    finally:
+        _call.received, _call.used = (), set()
+
+
+def to_json(message: Any) -> str:
+    """Return any message, or a container of messages, as JSON: arrays as nested lists, what is not finite as null."""
+    return _json_encoder.encode(message).decode()
+
+
+def _encode_array(value: Any) -> _Array:
+    if not isinstance(value, np.ndarray) or value.dtype.name not in DTYPES or value.ndim > MAX_DIMENSIONS:
+        kind = f"{value.dtype} of {value.ndim} dimensions" if isinstance(value, np.ndarray) else type(value).__name__
+        raise TypeError(f"expected arrays of {', '.join(DTYPES)} with at most {MAX_DIMENSIONS} dimensions, got {kind}")
+    array: NDArray[Any] = np.ascontiguousarray(value, value.dtype.newbyteorder("<"))
+    if array.nbytes <= INLINE_BYTES:
+        return _Array(array.dtype.name, value.shape, data=array.tobytes())
+    _call.sent.append(array.data.cast("B"))
+    return _Array(array.dtype.name, value.shape, part=len(_call.sent))
+
+
+def _decode_array(type_: Any, value: Any) -> NDArray[Any]:
+    if get_origin(type_) is not np.ndarray:
+        raise NotImplementedError(f"no decoding of {type_}")
+    ref = msgspec.convert(value, _Array)
+    dtype = DTYPES.get(ref.dtype)
+    if dtype is None or len(ref.shape) > MAX_DIMENSIONS or any(n < 0 for n in ref.shape):
+        raise WireError(f"array: expected {', '.join(DTYPES)} and at most {MAX_DIMENSIONS} sides, got {ref.dtype[:16]!r} {ref.shape[:8]}")
+    if ref.part:
+        if ref.part in _call.used or not 1 <= ref.part < len(_call.received):
+            raise WireError(f"array: expected each of the {len(_call.received) - 1} buffers once, got number {ref.part}")
+        _call.used.add(ref.part)
+    buffer = _call.received[ref.part] if ref.part else ref.data
+    if math.prod(ref.shape) * dtype.itemsize != len(buffer):
+        raise WireError(f"array: expected {ref.shape} {ref.dtype}, got {len(buffer)} bytes")
+    array = np.frombuffer(buffer, dtype).reshape(ref.shape)
+    return array if ref.part and array.flags.aligned and array.flags.writeable else array.copy()
+
+
+def _plain_array(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    raise TypeError(f"expected a message, got {type(value).__name__}")
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_encode_array)
+_json_encoder = msgspec.json.Encoder(enc_hook=_plain_array)
+_head_decoder = msgspec.msgpack.Decoder(_Head)
+_decoders: dict[type[Any], msgspec.msgpack.Decoder[Any]] = {
+    kind: msgspec.msgpack.Decoder(kind, dec_hook=_decode_array) for kind in MESSAGES.values()
+}
