@@ -1,0 +1,41 @@
+"""Arithmetic on xyxy boxes in pixels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def iou(first: NDArray[np.floating[Any]], second: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Intersection over union of `(N, 4)` and `(M, 4)` boxes -> `(N, M) float64`; 0 where a box has no area."""
+    return _shared(first, second)[0]
+
+
+def inside(inner: NDArray[np.floating[Any]], outer: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Share of each of `(N, 4)` inner boxes that lies in each of `(M, 4)` outer boxes -> `(N, M) float64`."""
+    return _shared(inner, outer)[1]
+
+
+def _shared(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    size = np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2])
+    common = np.prod(np.clip(size, 0, None), axis=2)
+    area_a, area_b = np.prod(a[:, 2:] - a[:, :2], axis=1), np.prod(b[:, 2:] - b[:, :2], axis=1)
+    union = area_a[:, None] + area_b[None, :] - common
+    overlap = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+    share = np.divide(common, area_a[:, None], out=np.zeros_like(common), where=area_a[:, None] > 0)
+    return overlap, share
+
+
+def suppress(boxes: NDArray[np.floating[Any]], groups: NDArray[np.integer[Any]], overlap: float) -> NDArray[np.intp]:
+    """Indices of the boxes that stay, of `(N, 4)` boxes sorted best first: within a group, no two overlap by more than `overlap` IoU."""
+    if not len(boxes):
+        return np.zeros(0, np.intp)
+    rivals = (iou(boxes, boxes) > overlap) & (groups[:, None] == groups[None, :])
+    stays = np.ones(len(boxes), bool)
+    for index in range(len(boxes)):
+        if stays[index]:
+            stays[index + 1 :] &= ~rivals[index, index + 1 :]
+    return np.flatnonzero(stays)

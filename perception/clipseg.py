@@ -1,0 +1,105 @@
+"""CLIPSeg taken apart: the picture is encoded once, each prompt once, and only the small decoder runs per prompt.
+
+Equal to the forward pass of the Hugging Face model (Lüddecke and Ecker, "Image Segmentation Using Text and Image Prompts", 2022),
+which runs the whole image tower again for every prompt. Layers after the deepest one that the decoder reads are not run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seesay.errors import ModelError
+from seesay.perception.embedded import Checkpoint
+from seesay.perception.preprocess import Preprocess
+from seesay.perception.text import TextEncoder
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class ImageCode:
+    """What the decoder needs of one picture: the reduced activations, deepest first, each `(1, 1 + P, d)`."""
+
+    activations: tuple[torch.Tensor, ...]
+
+
+class ClipSeg:
+    """A loaded CLIPSeg in three separable steps: `encode_image`, `encode_prompts`, `logits`."""
+
+    def __init__(self, checkpoint: Checkpoint, device: str = "cpu") -> None:
+        self.name = checkpoint.name
+        self.preprocess = Preprocess.from_config("clipseg", checkpoint.preprocessor)
+        if self.preprocess.height != self.preprocess.width:
+            got = f"{self.preprocess.height} x {self.preprocess.width}"
+            raise ModelError(f"expected a square CLIPSeg input, got {got}; set size in preprocessor_config.json")
+        self._network: Any = checkpoint.network.float().to(device)
+        self._device = device
+        text = checkpoint.config.text_config
+        _check_end_token(checkpoint, int(text.eos_token_id))
+        self.encode_prompts = TextEncoder(checkpoint.tokenizer, int(text.max_position_embeddings), self._text_tower)
+        self._positions: torch.Tensor | None = None
+
+    def encode_image(self, rgb: NDArray[np.uint8]) -> ImageCode:
+        """`(H, W, 3) uint8` RGB -> ImageCode."""
+        import torch
+
+        pixels = torch.from_numpy(self.preprocess(rgb))[None].to(self._device)
+        tower, decoder = self._network.clip.vision_model, self._network.decoder
+        wanted = list(self._network.config.extract_layers)
+        with torch.inference_mode():
+            hidden = tower.pre_layrnorm(self._embed(tower.embeddings, pixels))
+            kept = {}
+            for index, layer in enumerate(tower.encoder.layers[: max(wanted) + 1]):
+                hidden = layer(hidden, None)
+                kept[index] = hidden
+            deepest_first = [kept[index] for index in reversed(wanted)]
+            return ImageCode(tuple(reduce(a) for reduce, a in zip(decoder.reduces, deepest_first, strict=True)))
+
+    def logits(self, code: ImageCode, prompts: Sequence[str]) -> torch.Tensor:
+        """`(Q, h, w) float32` logits at the network's resolution; their sigmoid is the probability of a pixel."""
+        import torch
+
+        decoder = self._network.decoder
+        conditions = self.encode_prompts(prompts)
+        with torch.inference_mode():
+            output = None
+            for index, (activation, layer) in enumerate(zip(code.activations, decoder.layers, strict=True)):
+                output = activation if output is None else activation + output
+                if index == decoder.conditional_layer:
+                    output = decoder.film_mul(conditions)[:, None] * output + decoder.film_add(conditions)[:, None]
+                output = layer(output, attention_mask=None)
+            assert output is not None
+            side = round((output.shape[1] - 1) ** 0.5)
+            maps = output[:, 1:].transpose(1, 2).reshape(output.shape[0], -1, side, side)
+            upsampled: torch.Tensor = decoder.transposed_convolution(maps)
+            return upsampled[:, 0]
+
+    def _embed(self, embeddings: Any, pixels: torch.Tensor) -> torch.Tensor:
+        """Patch and class tokens with positions; the positions are resampled to the input size once, not per picture."""
+        import torch
+
+        patches = embeddings.patch_embedding(pixels).flatten(2).transpose(1, 2)
+        tokens = torch.cat([embeddings.class_embedding.expand(1, 1, -1), patches], dim=1)
+        if self._positions is None:
+            self._positions = embeddings.interpolate_pos_encoding(tokens, *pixels.shape[-2:])
+        return tokens + self._positions
+
+    def _text_tower(self, ids: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        with torch.inference_mode():
+            vectors: torch.Tensor = self._network.clip.get_text_features(ids.to(self._device)).pooler_output
+            return vectors
+
+
+def _check_end_token(checkpoint: Checkpoint, end: int) -> None:
+    """CLIPSeg pools at `end` (2 means: the largest id); if the tokenizer never writes it, every prompt gives one and the same vector."""
+    ids = checkpoint.tokenizer(["a"])["input_ids"][0]
+    if end != 2 and end not in ids:
+        raise ModelError(f"expected the end token {end} in the tokens {ids} of {checkpoint.name!r}; correct eos_token_id in config.json")

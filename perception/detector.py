@@ -1,0 +1,115 @@
+"""Boxes for prompts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seesay.errors import MessageError, ModelError
+from seesay.messages import Detections, Header, Image, PromptSet
+from seesay.perception.boxes import suppress
+from seesay.perception.embedded import EMBEDDED, load
+from seesay.perception.owlvit import Owl
+from seesay.perception.prompts import clean
+
+DEFAULT_THRESHOLD = 0.1
+OVERLAP = 0.5
+MOST = 300
+
+
+class Detector:
+    """Finds what prompts name: every box may answer several prompts, duplicates are removed per prompt.
+
+    threshold: least score in [0, 1] of a box; overlap: IoU over which the weaker of two boxes of one prompt goes.
+    """
+
+    def __init__(self, owl: Owl, threshold: float = DEFAULT_THRESHOLD, overlap: float = OVERLAP) -> None:
+        if not 0.0 <= threshold <= 1.0:
+            raise ModelError(f"expected a threshold in [0, 1], got {threshold}")
+        self.owl = owl
+        self.threshold = threshold
+        self.overlap = overlap
+
+    @classmethod
+    def from_pretrained(cls, model: str = EMBEDDED, threshold: float | None = None, device: str = "auto") -> Detector:
+        """Load `"embedded"`, a local folder or a Hugging Face id of an OWL-ViT or OWLv2.
+
+        threshold: None takes the one shipped with the checkpoint, else 0.1. device: a torch device, `"auto"` = cuda where there is one.
+        Raises ModelError.
+        """
+        checkpoint = load("detector", model)
+        shipped = checkpoint.settings.get("threshold", DEFAULT_THRESHOLD)
+        return cls(Owl(checkpoint, pick_device(device)), shipped if threshold is None else threshold)
+
+    @property
+    def name(self) -> str:
+        return self.owl.name
+
+    def check(self, prompts: Sequence[str]) -> None:
+        """Raise PromptError if the model cannot take one of the prompts."""
+        self.owl.encode_prompts.check(prompts)
+
+    def detect(self, image: Image, prompts: PromptSet) -> Detections:
+        """Boxes in the picture for all prompts of the set, best first. Raises PromptError, and MessageError for a depth picture."""
+        return self._detections(to_rgb(image), prompts.prompts, prompts.version, image.header)
+
+    def __call__(self, rgb: NDArray[np.uint8], prompts: Sequence[str]) -> Detections:
+        """The same for `(H, W, 3) uint8` RGB and a list of texts."""
+        image = Image(Header(time.monotonic_ns()), "rgb8", rgb)
+        return self._detections(image.data, tuple(prompts) if not isinstance(prompts, str) else clean(prompts), 0, image.header)
+
+    def _detections(self, rgb: NDArray[np.uint8], prompts: tuple[str, ...], version: int, header: Header) -> Detections:
+        height, width = rgb.shape[:2]
+        boxes, scores, indices = np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32)
+        if prompts:
+            self.check(prompts)
+            code = self.owl.encode_image(rgb)
+            probabilities = self.owl.logits(code, prompts).sigmoid().cpu().numpy()
+            corners = _corners(code.boxes.cpu().numpy(), self.owl.preprocess.span(height, width), height, width)
+            boxes, scores, indices = self._select(corners, probabilities)
+        return Detections(header, version, prompts, self.name, height, width, boxes, scores, indices)
+
+    def _select(
+        self, corners: NDArray[np.float32], probabilities: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
+        """Multi-label: each (box, prompt) pair over the threshold stands for itself; suppression within a prompt only."""
+        solid = (corners[:, 2] - corners[:, 0] >= 1) & (corners[:, 3] - corners[:, 1] >= 1)
+        tokens, indices = np.nonzero((probabilities > self.threshold) & solid[:, None])
+        scores = probabilities[tokens, indices]
+        order = np.argsort(-scores, kind="stable")[:MOST]
+        tokens, indices, scores = tokens[order], indices[order], scores[order]
+        kept = suppress(corners[tokens], indices, self.overlap)
+        return corners[tokens[kept]], scores[kept].astype(np.float32), indices[kept].astype(np.int32)
+
+
+def to_rgb(image: Image) -> NDArray[np.uint8]:
+    """`(H, W, 3) uint8` RGB of an rgb8, bgr8 or mono8 picture; raises MessageError for depth."""
+    if image.encoding == "rgb8":
+        return image.data
+    if image.encoding == "bgr8":
+        return np.ascontiguousarray(image.data[..., ::-1])
+    if image.encoding == "mono8":
+        return np.repeat(image.data[..., None], 3, axis=2)
+    raise MessageError(f"expected a colour or grey picture, got encoding {image.encoding}")
+
+
+def pick_device(device: str) -> str:
+    """A torch device name; `"auto"` is cuda where there is one. Raises ModelError if there is no such device."""
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise ModelError(f"expected a device that is here, got {device!r} without CUDA; use device='cpu'")
+    return device
+
+
+def _corners(boxes: NDArray[np.float32], span: tuple[float, float], height: int, width: int) -> NDArray[np.float32]:
+    """Centre-size boxes in the unit square -> xyxy pixels, clipped to the picture."""
+    centre, half = boxes[:, :2], boxes[:, 2:] / 2
+    corners = np.concatenate([centre - half, centre + half], axis=1) * np.array([*span, *span], np.float32)
+    clipped: NDArray[np.float32] = np.clip(corners, 0, np.array([width, height, width, height], np.float32)).astype(np.float32)
+    return clipped

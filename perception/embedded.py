@@ -1,0 +1,131 @@
+"""The checkpoints that travel with the package, and the loading of any other by Hugging Face id or local folder."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from seesay.errors import ModelError
+
+T = TypeVar("T")
+Kind = Literal["detector", "segmenter"]
+
+EMBEDDED = "embedded"
+CHECKPOINTS = Path(__file__).resolve().parent / "checkpoints"
+_FOLDERS: dict[Kind, str] = {"detector": "owlvit-tabletop", "segmenter": "clipseg-tabletop"}
+_FAMILIES: dict[Kind, tuple[str, ...]] = {"detector": ("owlvit", "owlv2"), "segmenter": ("clipseg",)}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What `load` found: the name that the user gave, the folder or hub id behind it, and its Hugging Face parts.
+
+    `settings` are the shipped thresholds under the key `seesay` of config.json, empty for foreign checkpoints.
+    """
+
+    name: str
+    place: str
+    family: str
+    config: Any
+    network: Any
+    tokenizer: Any
+    preprocessor: dict[str, Any]
+
+    @property
+    def settings(self) -> dict[str, float]:
+        return dict(getattr(self.config, "seesay", None) or {})
+
+
+def folder(kind: Kind) -> Path:
+    """Folder of the embedded checkpoint. Raises ModelError if this installation holds none."""
+    path = CHECKPOINTS / _FOLDERS[kind]
+    if not (path / "config.json").is_file():
+        raise ModelError(f"expected the embedded {kind} in {path}, got no such checkpoint; reinstall seesay or name another model")
+    return path
+
+
+def load(kind: Kind, model: str) -> Checkpoint:
+    """Load the embedded checkpoint (`"embedded"`), a local folder, or a hub id; a cached hub model needs no network.
+
+    Raises ModelError if the model cannot be had, is of another family, or torch and transformers are not installed.
+    """
+    try:
+        import transformers
+        from transformers.image_processing_base import ImageProcessingMixin
+    except ImportError as error:
+        raise ModelError(f"expected torch and transformers for the {kind}, got {error}; install seesay[models]") from error
+    place, local = _place(kind, model)
+    config = _attempt(kind, model, local, lambda offline: transformers.AutoConfig.from_pretrained(place, local_files_only=offline))
+    family = str(config.model_type)
+    if family not in _FAMILIES[kind]:
+        raise ModelError(f"expected a {kind} of the family {' or '.join(_FAMILIES[kind])}, got {model!r} of the family {family!r}")
+    network_class: Any = {
+        "owlvit": transformers.OwlViTForObjectDetection,
+        "owlv2": transformers.Owlv2ForObjectDetection,
+        "clipseg": transformers.CLIPSegForImageSegmentation,
+    }[family]
+    network = _attempt(kind, model, local, lambda offline: network_class.from_pretrained(place, local_files_only=offline))
+    tokenizer = _attempt(kind, model, local, lambda offline: transformers.AutoTokenizer.from_pretrained(place, local_files_only=offline))
+    preprocessor, _ = _attempt(
+        kind, model, local, lambda offline: ImageProcessingMixin.get_image_processor_dict(place, local_files_only=offline)
+    )
+    return Checkpoint(model, place, family, config, network.eval(), tokenizer, preprocessor)
+
+
+def _place(kind: Kind, model: str) -> tuple[str, bool]:
+    """(folder or hub id, whether it is a folder)."""
+    if model == EMBEDDED:
+        return str(folder(kind)), True
+    path = Path(model).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise ModelError(
+                f"expected a Hugging Face checkpoint in {path}, got a folder without config.json; write one by save_pretrained"
+            )
+        return str(path), True
+    if path.is_absolute() or model.startswith(("~", ".")) or model.count("/") != 1:
+        raise ModelError(f"expected 'embedded', a folder or a Hugging Face id such as 'google/owlvit-base-patch32', got {model!r}")
+    return model, False
+
+
+def _attempt(kind: Kind, model: str, local: bool, read: Callable[[bool], T]) -> T:
+    """Read offline first, then, for a hub id only, online."""
+    try:
+        return read(True)
+    except Exception as error:
+        if local:
+            raise ModelError(f"cannot read the {kind} {model!r} ({_first_line(error)}); save it again with save_pretrained") from error
+    log.info("fetching %s from the Hugging Face hub", model)
+    try:
+        _check_network()
+        return read(False)
+    except Exception as error:
+        raise ModelError(
+            f"the {kind} {model!r} is not in the local cache and cannot be fetched ({_first_line(error)}); "
+            "check the id and the network, or use 'embedded' or a local folder"
+        ) from error
+
+
+def _check_network() -> None:
+    """Raise OSError at once where the hub's name cannot be resolved: its client would try for half a minute."""
+    import socket
+    from urllib.parse import urlparse
+    from urllib.request import getproxies
+
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        raise OSError("HF_HUB_OFFLINE is set")
+    if not getproxies():
+        address = urlparse(constants.ENDPOINT)
+        socket.getaddrinfo(address.hostname, address.port or 443)
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:120]}" if lines else type(error).__name__

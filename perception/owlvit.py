@@ -1,0 +1,101 @@
+"""OWL-ViT and OWLv2 taken apart: the picture is encoded once, each prompt once, and their meeting is one matrix product.
+
+Equal to the forward pass of the Hugging Face models (Minderer et al., "Simple Open-Vocabulary Object Detection with Vision
+Transformers", 2022, and "Scaling Open-Vocabulary Object Detection", 2023), which encode every prompt again for every picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seesay.perception.embedded import Checkpoint
+from seesay.perception.preprocess import Preprocess
+from seesay.perception.text import TextEncoder
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class ImageCode:
+    """All that prompts need of one picture, for P tokens: unit `embeddings` (P, D), `shift` and `scale` (P, 1) of the logits,
+    `boxes` (P, 4) float32 centre x, y, width, height in the network's unit square, and `objectness` (P,) logits (OWLv2 only)."""
+
+    embeddings: torch.Tensor
+    shift: torch.Tensor
+    scale: torch.Tensor
+    boxes: torch.Tensor
+    objectness: torch.Tensor | None
+
+
+class Owl:
+    """A loaded OWL-ViT or OWLv2 in three separable steps: `encode_image`, `encode_prompts`, `logits`."""
+
+    def __init__(self, checkpoint: Checkpoint, device: str = "cpu") -> None:
+        self.name = checkpoint.name
+        self.preprocess = Preprocess.from_config(checkpoint.family, checkpoint.preprocessor)
+        self._network: Any = checkpoint.network.float().to(device)
+        self._device = device
+        self._backbone: Any = self._network.owlvit if checkpoint.family == "owlvit" else self._network.owlv2
+        limit = int(checkpoint.config.text_config.max_position_embeddings)
+        self.encode_prompts = TextEncoder(checkpoint.tokenizer, limit, self._text_tower)
+        self._box_bias = self._network.compute_box_bias(*self._grid()).float().to(device)
+
+    def encode_image(self, rgb: NDArray[np.uint8]) -> ImageCode:
+        """`(H, W, 3) uint8` RGB -> ImageCode. The box head runs in float32 whatever the rest does."""
+        import torch
+
+        pixels = torch.from_numpy(self.preprocess(rgb))[None].to(self._device)
+        with torch.inference_mode():
+            features = self._features(pixels)
+            head = self._network.class_head
+            embeddings = head.dense0(features)
+            return ImageCode(
+                embeddings=embeddings / (torch.linalg.norm(embeddings, dim=-1, keepdim=True) + 1e-6),
+                shift=head.logit_shift(features),
+                scale=head.elu(head.logit_scale(features)) + 1,
+                boxes=torch.sigmoid(self._network.box_head(features) + self._box_bias),
+                objectness=self._network.objectness_predictor(features[None])[0] if hasattr(self._network, "objectness_head") else None,
+            )
+
+    def logits(self, code: ImageCode, prompts: Sequence[str]) -> torch.Tensor:
+        """`(P, Q) float32` logits of every token for every prompt; their sigmoid is the score."""
+        import torch
+
+        queries = self.encode_prompts(prompts)
+        with torch.inference_mode():
+            logits: torch.Tensor = (code.embeddings @ queries.T + code.shift) * code.scale
+            return logits
+
+    def _features(self, pixels: torch.Tensor) -> torch.Tensor:
+        """`(P, D)`: patch tokens, each multiplied by the class token and normalised."""
+        tower = self._backbone.vision_model
+        hidden = tower.pre_layernorm(tower.embeddings(pixels, interpolate_pos_encoding=_is_other_size(pixels, self._side())))
+        for layer in tower.encoder.layers:
+            hidden = layer(hidden, None)
+        tokens = tower.post_layernorm(hidden)[0]
+        merged: torch.Tensor = self._network.layer_norm(tokens[1:] * tokens[:1])
+        return merged
+
+    def _text_tower(self, ids: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        with torch.inference_mode():
+            vectors: torch.Tensor = self._backbone.get_text_features(input_ids=ids.to(self._device)).pooler_output
+            return vectors / (torch.linalg.norm(vectors, dim=-1, keepdim=True) + 1e-6)
+
+    def _side(self) -> int:
+        return int(self._network.config.vision_config.image_size)
+
+    def _grid(self) -> tuple[int, int]:
+        patch = int(self._network.config.vision_config.patch_size)
+        return self.preprocess.height // patch, self.preprocess.width // patch
+
+
+def _is_other_size(pixels: torch.Tensor, side: int) -> bool:
+    return tuple(pixels.shape[-2:]) != (side, side)

@@ -1,0 +1,32 @@
+"""Prompts as people write them, and the object names that they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from seesay.errors import PromptError
+
+_OPENINGS = ("a photo of a ", "a photo of an ", "a photo of the ", "this ", "the ", "an ", "a ")
+
+
+def clean(prompts: Sequence[str]) -> tuple[str, ...]:
+    """The prompts with surrounding and repeated blanks removed, in their order.
+
+    Raises PromptError for a text where a list belongs, and for an empty prompt.
+    """
+    if isinstance(prompts, str):
+        raise PromptError(f"expected a list of prompts, got the text {prompts!r}; write [{prompts!r}]")
+    cleaned = tuple(" ".join(str(prompt).split()) for prompt in prompts)
+    for number, prompt in enumerate(cleaned, start=1):
+        if not prompt:
+            raise PromptError(f"expected words in every prompt, got an empty one at place {number}; name a thing, such as 'a red block'")
+    return cleaned
+
+
+def label(prompt: str) -> str:
+    """The name of the thing that a prompt asks for: `"a photo of a red block"` and `"the red block"` give `"red block"`."""
+    name = " ".join(prompt.split()).rstrip(".")
+    for opening in _OPENINGS:
+        if name.lower().startswith(opening) and len(name) > len(opening):
+            return name[len(opening) :]
+    return name

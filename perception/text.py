@@ -1,0 +1,63 @@
+"""Prompt texts to vectors, each text once: the tokenizer of a checkpoint, its token limit, and a bounded cache."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from seesay.errors import PromptError
+from seesay.perception.prompts import clean
+
+if TYPE_CHECKING:
+    import torch
+
+_KEPT = 4096
+
+
+class TextEncoder:
+    """Encodes prompts with `tower`, which maps token ids `(Q, L) int64` to vectors `(Q, D) float32`, and keeps the results.
+
+    Prompts are padded on the right to the longest only: the towers are causal, so padding never changes a vector.
+    """
+
+    def __init__(self, tokenizer: Any, limit: int, tower: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        self.limit = limit
+        self.encoded = 0
+        self._tokenizer = tokenizer
+        self._tower = tower
+        self._kept: OrderedDict[str, torch.Tensor] = OrderedDict()
+
+    def __call__(self, prompts: Sequence[str]) -> torch.Tensor:
+        """`(Q, D) float32`, one row per prompt. Raises PromptError for an empty prompt and for one over the token limit."""
+        import torch
+
+        texts = clean(prompts)
+        missing = [text for text in dict.fromkeys(texts) if text not in self._kept]
+        if missing:
+            vectors = self._tower(torch.tensor(self._tokens(missing)))
+            self._kept.update(zip(missing, vectors, strict=True))
+            self.encoded += len(missing)
+        for text in texts:
+            self._kept.move_to_end(text)
+        rows = torch.stack([self._kept[text] for text in texts])
+        while len(self._kept) > max(_KEPT, len(texts)):
+            self._kept.popitem(last=False)
+        return rows
+
+    def check(self, prompts: Sequence[str]) -> None:
+        """Raise PromptError if a prompt is empty or too long for the model, without encoding any."""
+        texts = clean(prompts)
+        if texts:
+            self._tokens(list(texts))
+
+    def _tokens(self, texts: list[str]) -> list[list[int]]:
+        rows: list[list[int]] = self._tokenizer(texts, truncation=False, padding=False, verbose=False)["input_ids"]
+        for text, row in zip(texts, rows, strict=True):
+            if len(row) > self.limit:
+                raise PromptError(
+                    f"expected at most {self.limit} tokens with start and end, got {len(row)} in the prompt {text!r}; say it in fewer words"
+                )
+        longest = max(len(row) for row in rows)
+        pad = self._tokenizer.pad_token_id or 0
+        return [row + [pad] * (longest - len(row)) for row in rows]
