@@ -64,7 +64,7 @@ def profile(thing: SceneObject) -> list[tuple[float, float]]:
 
 
 def hollow_pieces(thing: SceneObject, material: str) -> str:
-    """Collision geoms of a hollow object: tilted boxes around and a disc below."""
+    """Collision geoms of a hollow object: tilted boxes around and an octagon below."""
     radius, height = thing.size
     outline = profile(thing)
     half, base = height / 2, outline[1][0]
@@ -83,7 +83,12 @@ def hollow_pieces(thing: SceneObject, material: str) -> str:
             else f'<geom type="box" group="{COLLISION}" size="{numbers([WALL / 2, width, length])}" pos="{numbers(spot)}" '
             f'quat="{numbers(_turn(angle, slope))}" mass="0"/>'
         )
-    parts.append(f'<geom type="cylinder" group="{COLLISION}" size="{numbers([base, WALL / 2])}" pos="0 0 {-half + WALL / 2:.5g}" mass="0"/>')
+    flat = numbers([base * np.cos(np.pi / 8), base * np.sin(np.pi / 8), WALL / 2])
+    for k in range(4):  # an octagon of boxes: a thin cylinder against a box can yield a contact centimetres deep
+        parts.append(
+            f'<geom type="box" group="{COLLISION}" size="{flat}" pos="0 0 {-half + WALL / 2:.5g}" '
+            f'quat="{numbers(_turn(k * np.pi / 4, 0))}" mass="0"/>'
+        )
     return "".join(parts)
 
 

@@ -103,9 +103,9 @@ class Tool:
             yield from self._send()
         yield from self.go()
 
-    def close(self) -> Generator[Motion, ArmState, None]:
-        """Close the fingers until they no longer move."""
-        self.opening = 0.0
+    def grip(self, opening: float) -> Generator[Motion, ArmState, None]:
+        """Move the fingers towards `opening` metres until they no longer move, there or against something."""
+        self.opening = opening
         begun, still_since, last = self._seconds(), self._seconds(), self.state.opening
         while self._seconds() - begun < 2.0:
             yield from self._send()

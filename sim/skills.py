@@ -24,12 +24,16 @@ CARRY = 0.26
 """Height of the tool point while something is carried, metres."""
 CLEARANCE = 0.011
 """Free space between each finger and the object when the gripper goes down, metres."""
-FINGER_DEPTH = 0.036
+FINGER_DEPTH = 0.020
 """How far below an object's top the tool point grasps at most, metres."""
 LOWEST = 0.013
 """Lowest height of the tool point above the support, metres: the finger tips stay clear of the table."""
 HOLDING_FORCE = 0.5
 """Grip force in newtons from which on something is between the fingers."""
+TIP = 0.010
+"""Distance from the tool point down to the finger tips, metres."""
+BOWL_FLOOR = 0.008
+"""Height of a bowl's inner floor with some play, metres."""
 OPEN = 0.095
 HOME = (0.0, 0.42, 0.45)
 
@@ -167,7 +171,7 @@ def _grasp_once(tool: Tool, thing: Target, yaw: float) -> Steps[Grasp]:
         yield from tool.go(z=CARRY)
         raise SkillFailure("grasp_failed", f"the fingers met something before they were around the {thing.label}")
     tool.enter("close", 0.25)
-    yield from tool.close()
+    yield from tool.grip(0.0)
     if not _holding(tool):
         yield from tool.go(opening=OPEN)
         yield from tool.go(z=CARRY)
@@ -176,7 +180,7 @@ def _grasp_once(tool: Tool, thing: Target, yaw: float) -> Steps[Grasp]:
 
 
 def _put(tool: Tool, place: Target, grasp: Grasp | None, label: str = "object") -> Steps[None]:
-    """Lower what is held until it touches (into a bowl: below the rim), let go, and go straight up.
+    """Lower what is held until it touches (into a bowl: with the finger tips at its rim, as far as the floor), let go, and go straight up.
 
     Without a `grasp` (the object was picked by an earlier skill) the underside is felt for.
     """
@@ -191,7 +195,8 @@ def _put(tool: Tool, place: Target, grasp: Grasp | None, label: str = "object") 
     if not _holding(tool):
         raise SkillFailure("dropped", f"the {label} slipped out of the gripper on the way to the {place.label}")
     tool.enter("lower", 0.65)
-    release = top + below - (0.012 if bowl else 0.0)
+    floor = float(place.position[2] - place.extent[2] / 2) + BOWL_FLOOR
+    release = max(floor + below, top + TIP) if bowl else top + below
     yield from tool.go(z=min(carry, release + 0.02))
     lowest = release if bowl else max(release - (0.03 if grasp is None else 0.015), LOWEST)
     yield from tool.descend(lowest if grasp else max(lowest - 0.05, LOWEST), speed=0.05, guard=0.005)
@@ -206,7 +211,7 @@ def _put(tool: Tool, place: Target, grasp: Grasp | None, label: str = "object") 
 def _let_go(tool: Tool) -> Steps[None]:
     """Open just far enough, go straight up."""
     yield from tool.rest()
-    yield from tool.go(opening=min(OPEN, tool.state.opening + 0.022))
+    yield from tool.grip(min(OPEN, tool.state.opening + 0.022))
     yield from tool.descend(float(tool.state.position[2]) + 0.03, speed=0.15, guard=math.inf)
     yield from tool.go(z=CARRY)
 

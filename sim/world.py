@@ -55,7 +55,7 @@ class World:
     @property
     def time_ns(self) -> int:
         """Simulated time in nanoseconds."""
-        return round(self.data.time * 1e9)
+        return round(float(self.data.time) * 1e9)
 
     def step(self, seconds: float) -> None:
         """Advance by `seconds`, in whole control periods of 10 ms; the rest is carried to the next call."""
