@@ -51,9 +51,10 @@ obj = st.builds(
 
 @st.composite
 def image(draw: st.DrawFn) -> m.Image:
-    encoding, shape = draw(st.sampled_from(["rgb8", "mono8", "16UC1", "32FC1"])), (draw(st.integers(1, 40)), draw(st.integers(1, 40)))
-    dtype = {"rgb8": "uint8", "mono8": "uint8", "16UC1": "uint16", "32FC1": "float32"}[encoding]
-    data = draw(hnp.arrays(dtype, (*shape, 3) if encoding == "rgb8" else shape))
+    encoding: m.Encoding = draw(st.sampled_from(typing.get_args(m.Encoding)))
+    shape = (draw(st.integers(1, 40)), draw(st.integers(1, 40)))
+    dtype = {"16UC1": "uint16", "32FC1": "float32"}.get(encoding, "uint8")
+    data = draw(hnp.arrays(dtype, (*shape, 3) if encoding in ("rgb8", "bgr8") else shape))
     return m.Image(draw(header), encoding, data)
 
 
@@ -73,11 +74,12 @@ def masks(draw: st.DrawFn) -> m.Masks:
 
 
 intrinsics = st.just(np.array([[100.0, 0, 50], [0, 100, 50], [0, 0, 1]]))
+distortion = side.flatmap(lambda n: array("float64", n))
 STRATEGIES: dict[str, st.SearchStrategy[typing.Any]] = {
     "Image": image(),
     "Detections": detections(),
     "Masks": masks(),
-    "CameraInfo": st.builds(m.CameraInfo, header=header, height=stamp, width=stamp, k=intrinsics, d=side.flatmap(lambda n: array("float64", n))),
+    "CameraInfo": st.builds(m.CameraInfo, header=header, height=stamp, width=stamp, k=intrinsics, d=distortion),
     "Transform": st.builds(m.Transform, header=header, translation=vector, rotation=unit_quaternion),
     "Objects": st.builds(m.Objects, header=header, objects=st.lists(obj, max_size=3).map(tuple)),
     "SkillGoal": st.builds(m.SkillGoal, header=header, targets=st.dictionaries(text, target, max_size=2)),

@@ -1,0 +1,113 @@
+"""A bus inside one process, for tests and for nodes that run as threads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from seesay.codec import Part
+from seesay.pubsub import Envelope, Gate, Publisher, Subscriber
+from seesay.topics import Keep, Topic, check_name
+
+M = TypeVar("M")
+
+
+class MemoryBus:
+    """`seesay.bus.Bus` without sockets. Messages go through the codec as on a real bus; a receiver shares the sender's large arrays.
+
+    >>> camera = MemoryBus("camera")            # doctest: +SKIP
+    >>> detector = camera.join("detector")      # another node on the same bus
+    """
+
+    def __init__(self, node: str = "memory", hub: _Hub | None = None) -> None:
+        check_name("node", node)
+        self.node = node
+        self._hub = hub or _Hub()
+        self._gate = Gate()
+        self._publishers: dict[str, Publisher[Any]] = {}
+        self._subscribers: list[Subscriber[Any]] = []
+
+    def join(self, node: str) -> MemoryBus:
+        """Return the same bus as another node sees it."""
+        return MemoryBus(node, self._hub)
+
+    def publisher(self, topic: Topic[M]) -> Publisher[M]:
+        check_name("topic", topic.name)
+        if topic.name not in self._publishers:
+            publisher = Publisher(topic, self.node, self._gate.condition, lambda head, parts: self._hub.send(topic, head, parts))
+            self._publishers[topic.name] = publisher
+            self._hub.add_publisher(publisher)
+        return self._publishers[topic.name]
+
+    def subscriber(self, topic: Topic[M], keep: Keep | None = None, depth: int | None = None) -> Subscriber[M]:
+        check_name("topic", topic.name)
+        subscriber = Subscriber(topic, self._gate, keep, depth)
+        self._subscribers.append(subscriber)
+        self._hub.add_subscriber(subscriber)
+        return subscriber
+
+    def wait(self, subscribers: Iterable[Subscriber[Any]], timeout: float | None = None) -> list[Subscriber[Any]]:
+        return self._gate.wait(subscribers, timeout)
+
+    def interrupt(self) -> None:
+        self._gate.set_open()
+
+    def close(self) -> None:
+        self._gate.set_open()
+        self._hub.remove(self._publishers.values(), self._subscribers)
+        self._publishers.clear()
+        self._subscribers.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+class _Hub:
+    """All publishers and subscribers of one in-process bus, and the last values of latched topics."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._publishers: list[Publisher[Any]] = []
+        self._subscribers: list[Subscriber[Any]] = []
+        self._latched: dict[str, dict[tuple[bytes, str], tuple[Envelope, Sequence[Part]]]] = {}
+
+    def send(self, topic: Topic[Any], envelope: Envelope, parts: Sequence[Part]) -> None:
+        with self._lock:
+            if topic.latched:
+                self._latched.setdefault(topic.name, {})[envelope.instance, envelope.key] = (envelope, parts)
+            for subscriber in self._subscribers:
+                if subscriber.topic.name == topic.name:
+                    subscriber.deliver(envelope.pack(), parts)
+
+    def add_publisher(self, publisher: Publisher[Any]) -> None:
+        with self._lock:
+            self._publishers.append(publisher)
+            publisher.count_subscriber(sum(s.topic.name == publisher.topic.name for s in self._subscribers))
+
+    def add_subscriber(self, subscriber: Subscriber[Any]) -> None:
+        with self._lock:
+            self._subscribers.append(subscriber)
+            for publisher in self._publishers:
+                if publisher.topic.name == subscriber.topic.name:
+                    publisher.count_subscriber(1)
+            for envelope, parts in self._latched.get(subscriber.topic.name, {}).values():
+                subscriber.deliver(replace(envelope, replay=True).pack(), parts)
+
+    def remove(self, publishers: Iterable[Publisher[Any]], subscribers: Iterable[Subscriber[Any]]) -> None:
+        with self._lock:
+            for publisher in publishers:
+                self._publishers.remove(publisher)
+                latched = self._latched.get(publisher.topic.name, {})
+                for key in [key for key in latched if key[0] == publisher.instance]:
+                    del latched[key]
+            for subscriber in subscribers:
+                self._subscribers.remove(subscriber)
+                for publisher in self._publishers:
+                    if publisher.topic.name == subscriber.topic.name:
+                        publisher.count_subscriber(-1)
