@@ -103,14 +103,13 @@ def _convert(package: Any, scratch: Path) -> None:
     except (OSError, ValueError) as error:
         raise ModelError(f"the files of {PACKAGE} are damaged ({error}): install the package again") from error
     staged = scratch / "model"
-    where = {"pretrained_model_name_or_path": str(scratch), "gguf_file": gguf.name, "local_files_only": True}
-    AutoTokenizer.from_pretrained(**where).save_pretrained(staged)
-    weights = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32).state_dict()
-    config = AutoConfig.from_pretrained(**where)
+    AutoTokenizer.from_pretrained(scratch, gguf_file=gguf.name, local_files_only=True).save_pretrained(staged)
+    quantised = AutoModelForCausalLM.from_pretrained(scratch, gguf_file=gguf.name, local_files_only=True, dtype=torch.float32)
+    config = AutoConfig.from_pretrained(scratch, gguf_file=gguf.name, local_files_only=True)
     if hasattr(config, "quantization_config"):
         del config.quantization_config
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    model.load_state_dict(weights)
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
+    model.load_state_dict(quantised.state_dict())
     model.save_pretrained(staged)
     (staged / "NOTICE.json").write_text(json.dumps({"source": PACKAGE, "notice": TERMS}, indent=1) + "\n")
     shutil.rmtree(staged / ".cache", ignore_errors=True)

@@ -52,11 +52,20 @@ class Option:
 
 
 @dataclass(frozen=True)
+class Example:
+    """One turn of the prompt's dialogue: what a person asks, and the phrases of the steps without the final `done`."""
+
+    instruction: str
+    steps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Library:
     """Skills over groups of objects and named places.
 
     objects: group -> names. places: name -> (x, y, z) metres in the world frame. place_groups: group -> names of places.
-    done_phrase, done_affordance: how the end of a task is said, and its constant affordance (SayCan, arXiv:2204.01691).
+    done_phrase, done_affordance: how the end of a task is said, and its affordance (a constant in SayCan, arXiv:2204.01691).
+    introduction, examples: start of the prompt's dialogue, over other things than those on the table.
     """
 
     name: str
@@ -66,6 +75,8 @@ class Library:
     place_groups: Mapping[str, tuple[str, ...]]
     done_phrase: str = DONE
     done_affordance: float = 0.2
+    introduction: str = ""
+    examples: tuple[Example, ...] = ()
 
     def __post_init__(self) -> None:
         _check(self)
@@ -80,7 +91,7 @@ class Library:
     def candidates(self) -> tuple[Option, ...]:
         """Every option, in a fixed order (skill, form, arguments as listed), `done` last."""
         options = []
-        for skill, form in ((skill, form) for skill in self.skills for form in skill.forms):
+        for skill, form in ((each, form) for each in self.skills for form in each.forms):
             for values in itertools.product(*(self._group(form, name) for name in form.arguments)):
                 bound = dict(zip(form.arguments, values, strict=True))
                 options.append(Option(form.phrase.format_map(bound), skill.name, MappingProxyType(bound), form.relation))
@@ -121,7 +132,9 @@ def load_library(source: str | Path = "tabletop") -> Library:
 
 
 def _library(table: Mapping[str, Any]) -> Library:
-    _known("the file", table, {"name", "done", "objects", "places", "place_groups", "skills"})
+    _known("the file", table, {"name", "done", "dialogue", "objects", "places", "place_groups", "skills"})
+    dialogue = _typed(table, "dialogue", dict, {})
+    _known("dialogue", dialogue, {"introduction", "examples"})
     done = _typed(table, "done", dict, {})
     return Library(
         name=_typed(table, "name", str),
@@ -131,7 +144,14 @@ def _library(table: Mapping[str, Any]) -> Library:
         place_groups={group: tuple(map(str, names)) for group, names in _typed(table, "place_groups", dict, {}).items()},
         done_phrase=_typed(done, "phrase", str, DONE),
         done_affordance=float(_typed(done, "affordance", (int, float), 0.2)),
+        introduction=_typed(dialogue, "introduction", str, ""),
+        examples=tuple(_example(entry) for entry in _typed(dialogue, "examples", list, [])),
     )
+
+
+def _example(entry: Any) -> Example:
+    _known("an example", entry, {"instruction", "steps"})
+    return Example(_typed(entry, "instruction", str), tuple(map(str, _typed(entry, "steps", list))))
 
 
 def _skill(entry: Any) -> Skill:
@@ -189,7 +209,7 @@ def _check(library: Library) -> None:
         for form in skill.forms:
             fields = {field for _, field, _, _ in string.Formatter().parse(form.phrase) if field is not None}
             if fields != set(form.arguments):
-                raise SkillError(f"phrase {form.phrase!r}: expected the fields {sorted(form.arguments)}, got {sorted(fields)}: make them agree")
+                raise SkillError(f"phrase {form.phrase!r}: expected fields {sorted(form.arguments)}, got {sorted(fields)}: make them agree")
             for group in form.arguments.values():
                 if group not in groups:
                     raise SkillError(f"phrase {form.phrase!r}: expected a group ({', '.join(sorted(groups))}), got {group!r}: correct it")

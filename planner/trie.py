@@ -49,8 +49,8 @@ def common_prefix(sequences: Sequence[Sequence[int]]) -> int:
     """Length of the longest prefix that all sequences share; 0 for no sequences."""
     if not sequences:
         return 0
-    first, last = min(sequences), max(sequences)
-    for i, (a, b) in enumerate(zip(first, last, strict=False)):
-        if a != b:
-            return i
-    return min(len(first), len(last))
+    first = sequences[0]
+    length = min(map(len, sequences))
+    for other in sequences[1:]:
+        length = next((i for i in range(length) if other[i] != first[i]), length)
+    return length

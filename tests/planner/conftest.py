@@ -1,4 +1,4 @@
-"""A tiny random Gemma 3 with a word tokenizer, and objects on a table."""
+"""A tiny language model and a table with four things."""
 
 from __future__ import annotations
 
@@ -6,32 +6,9 @@ from typing import Any
 
 import pytest
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
-
-WORDS = "<unk> <bos> <eos> pick up put down the red green blue block bowl in on and place it coke can done . 1. 2. , Human: Robot: a b c".split()
-
-
-def tiny_tokenizer() -> Any:
-    from tokenizers import Tokenizer, models, pre_tokenizers
-
-    core = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="<unk>"))
-    core.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation()])
-    return transformers.PreTrainedTokenizerFast(tokenizer_object=core, bos_token="<bos>", eos_token="<eos>", unk_token="<unk>")
-
-
-def tiny_gemma(sliding_window: int = 16, seed: int = 0) -> Any:
-    """Gemma 3 for text with both kinds of layers and a short window, random weights large enough to spread the scores."""
-    torch.manual_seed(seed)
-    config = transformers.Gemma3TextConfig(
-        vocab_size=len(WORDS), hidden_size=32, intermediate_size=48, num_hidden_layers=3, num_attention_heads=2, num_key_value_heads=1,
-        head_dim=16, sliding_window=sliding_window, max_position_embeddings=256, query_pre_attn_scalar=16,
-        layer_types=["sliding_attention", "full_attention", "sliding_attention"],
-    )
-    model = transformers.Gemma3ForCausalLM(config)
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.2)
-    return model
+from seesay.messages import Objects
+from tests.planner.things import scene, thing
+from tests.planner.tiny import tiny_gemma, tiny_tokenizer
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +19,12 @@ def tokenizer() -> Any:
 @pytest.fixture(scope="session")
 def gemma() -> Any:
     return tiny_gemma()
+
+
+@pytest.fixture
+def table() -> Objects:
+    """Red and blue block, green and yellow bowl, seen at 10 s."""
+    return scene(
+        thing(1, "red block", -0.1, -0.05), thing(2, "blue block", 0.1, -0.05),
+        thing(3, "green bowl", 0.05, 0.08, size=0.12), thing(4, "yellow bowl", -0.08, 0.08, size=0.12),
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +18,7 @@ def test_paths_spell_the_sequences(given: list[list[int]]) -> None:
     trie = build_trie(given)
     for sequence, path in zip(given, trie.paths, strict=True):
         assert [trie.edges[edge][1] for edge in path] == sequence
-        for before, after in zip(path, path[1:], strict=False):
+        for before, after in itertools.pairwise(path):
             parent, token = trie.edges[before]
             node, _ = trie.edges[after]
             assert (trie.parents[node], trie.nodes[node]) == (parent, token)

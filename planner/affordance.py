@@ -1,0 +1,144 @@
+"""What can be done now: p(success) of a skill from the objects as they are seen, with reasons. The `can` of SayCan."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seesay.errors import SkillError
+from seesay.messages import ArmState, Object, Objects
+from seesay.planner.prompt import StepRecord
+from seesay.planner.relations import above, find, holds, inside, moved, near, score_of
+from seesay.planner.skills import DONE, Library, Option
+
+
+@dataclass(frozen=True)
+class Affordance:
+    """p(success) in [0, 1], what lowered it, and the stamp of the oldest evidence behind it (None for none)."""
+
+    probability: float
+    reasons: tuple[str, ...] = ()
+    evidence_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class AffordanceModel:
+    """How evidence turns into probability. All factors multiply; each factor below 1 gives a reason.
+
+    reach: (x low, y low, x high, y high) metres in the world frame. sure_score: detection score from which on an object is taken
+    as surely seen, below it the factor falls in proportion. fresh_s: age until which evidence counts in full; beyond it the factor
+    halves every half_life_s; older than max_age_s is refused (0). held_force: newtons from which on the gripper holds something.
+    """
+
+    reach: tuple[float, float, float, float] = (-0.21, -0.16, 0.21, 0.16)
+    sure_score: float = 0.5
+    fresh_s: float = 2.0
+    half_life_s: float = 5.0
+    max_age_s: float = 30.0
+    held_force: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not (self.reach[0] < self.reach[2] and self.reach[1] < self.reach[3]):
+            raise SkillError(f"expected reach as x low, y low, x high, y high, got {self.reach}: correct the planner's settings")
+
+    def estimate(
+        self, option: Option, library: Library, objects: Objects, now_ns: int, gripper: ArmState | None, history: Sequence[StepRecord]
+    ) -> Affordance:
+        """p(success) of an option now. objects: in the world frame. gripper: None where its state is not known."""
+        if option.skill == DONE:
+            return self._done(library, objects, history)
+        skill = library.skill(option.skill)
+        factors: list[tuple[float, str]] = []
+        stamps = []
+        for argument, name in option.arguments.items():
+            if name in library.places:
+                factors += self._place(name, argument == skill.goes_to, option, library, objects)
+                continue
+            thing = find(objects, name)
+            if thing is None:
+                return Affordance(0.0, (f"{name} not seen",))
+            stamps.append(thing.last_seen_ns)
+            factors += self._seen(name, thing, now_ns)
+            factors += self._reach(name, thing.position)
+            if argument == skill.picks:
+                factors += self._uncovered(name, thing, objects)
+            if argument == skill.goes_to:
+                factors += self._free(thing, name, option, library, objects)
+        if skill.picks and skill.goes_to and option.arguments[skill.picks] == option.arguments[skill.goes_to]:
+            factors.append((0.0, f"the {option.arguments[skill.picks]} cannot be put on itself"))
+        held = holds(option, library, objects)
+        if held is True:
+            factors.append((0.1, "already there"))
+        elif held is None and any(record.succeeded and record.phrase == option.phrase for record in history):
+            factors.append((0.1, "already done"))
+        factors += self._gripper(skill.gripper, gripper)
+        probability = skill.success * math.prod(factor for factor, _ in factors)
+        return Affordance(probability, tuple(reason for factor, reason in factors if factor < 1.0), min(stamps, default=None))
+
+    def _done(self, library: Library, objects: Objects, history: Sequence[StepRecord]) -> Affordance:
+        """A constant, lowered where nothing was done, the last step failed, or its effect is seen not to hold."""
+        base = library.done_affordance
+        if not history:
+            return Affordance(0.1 * base, ("nothing has been done yet",))
+        last = history[-1]
+        if not last.succeeded:
+            return Affordance(0.1 * base, ("the last step failed",))
+        option = next((o for o in library.candidates() if o.phrase == last.phrase), None)
+        if option is not None and holds(option, library, objects) is False:
+            return Affordance(0.1 * base, ("the last step is seen to have had no effect",))
+        return Affordance(base)
+
+    def _seen(self, name: str, thing: Object, now_ns: int) -> list[tuple[float, str]]:
+        """How surely and how freshly an object is seen."""
+        score = score_of(thing, name)
+        age = max(0.0, (now_ns - thing.last_seen_ns) * 1e-9)
+        fresh = 1.0 if age <= self.fresh_s else 0.5 ** ((age - self.fresh_s) / self.half_life_s)
+        status = {"visible": 1.0, "held": 1.0, "occluded": 0.7, "lost": 0.05}[thing.status]
+        return [
+            (min(1.0, score / self.sure_score), f"{name} seen with score {score:.2f} only"),
+            (0.0 if age > self.max_age_s else fresh, f"{name} last seen {age:.1f} s ago"),
+            (status, f"{name} is {thing.status}"),
+        ]
+
+    def _reach(self, name: str, position: NDArray[np.float64]) -> list[tuple[float, str]]:
+        x, y = float(position[0]), float(position[1])
+        x_low, y_low, x_high, y_high = self.reach
+        return [(float(x_low <= x <= x_high and y_low <= y <= y_high), f"{name} out of reach")]
+
+    def _uncovered(self, name: str, thing: Object, objects: Objects, moving: Object | None = None) -> list[tuple[float, str]]:
+        """Whether nothing stands on an object, apart from the one that is about to move."""
+        on_top = [other for other in _others(objects, thing, moving) if above(other, thing)]
+        return [(0.3, f"{on_top[0].label} stands on the {name}")] if on_top else []
+
+    def _free(self, thing: Object, name: str, option: Option, library: Library, objects: Objects) -> list[tuple[float, str]]:
+        """Whether an object can take another one: nothing on it; a container may hold something and take more."""
+        moving = moved(option, library, objects)
+        if option.relation != "in":
+            return self._uncovered(name, thing, objects, moving)
+        within = [other for other in _others(objects, thing, moving) if inside(other, thing)]
+        return [(0.8, f"{within[0].label} is in the {name}")] if within else []
+
+    def _place(self, name: str, goes_to: bool, option: Option, library: Library, objects: Objects) -> list[tuple[float, str]]:
+        """Whether a named place is within reach and free."""
+        position = np.array(library.places[name])
+        taken = [other for other in _others(objects, moved(option, library, objects)) if near(other, position)]
+        factors = self._reach(name, position)
+        return factors + ([(0.3, f"{taken[0].label} is at the {name}")] if goes_to and taken else [])
+
+    def _gripper(self, wanted: str, gripper: ArmState | None) -> list[tuple[float, str]]:
+        full = gripper is not None and gripper.grip_force > self.held_force
+        if wanted == "empty" and full:
+            return [(0.1, "the gripper holds something")]
+        if wanted == "full" and gripper is not None and not full:
+            return [(0.05, "the gripper is empty")]
+        return []
+
+
+def _others(objects: Objects, *but: Object | None) -> list[Object]:
+    """Objects that lie somewhere, without those given."""
+    known = {thing.id for thing in but if thing is not None}
+    return [other for other in objects.objects if other.id not in known and other.status not in ("lost", "held")]

@@ -1,0 +1,73 @@
+"""Which object goes by a name, and how objects lie to each other, as far as it is seen."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seesay.messages import Object, Objects
+from seesay.planner.skills import Library, Option
+
+AT_PLACE = 0.05
+"""Distance in metres up to which an object counts as at a named place."""
+
+
+def score_of(thing: Object, name: str) -> float:
+    """Score in [0, 1] under which an object goes by that name; 0 if it does not."""
+    scores = [alternative.score for alternative in thing.alternatives if alternative.label == name]
+    return max([thing.score if thing.label == name else 0.0, *scores])
+
+
+def find(objects: Objects, name: str) -> Object | None:
+    """The object that most surely goes by that name, None if there is none.
+
+    One whose best label it is goes before one that might also be called so (at least 0.2 and half the score of its best label);
+    then those that are not lost, the best score, the lowest id.
+    """
+    named = [thing for thing in objects.objects if thing.label == name] or [
+        thing for thing in objects.objects if score_of(thing, name) >= max(0.2, 0.5 * thing.score)
+    ]
+    return min(named, key=lambda thing: (thing.status == "lost", -score_of(thing, name), thing.id), default=None)
+
+
+def apart(thing: Object, position: NDArray[np.float64]) -> float:
+    """Horizontal distance in metres."""
+    return float(np.hypot(*(thing.position[:2] - position[:2])))
+
+
+def near(thing: Object, place: NDArray[np.float64]) -> bool:
+    """Whether an object is at a named place, `place` (3,) metres in the objects' frame."""
+    return apart(thing, place) <= AT_PLACE
+
+
+def above(thing: Object, lower: Object) -> bool:
+    """Whether an object stands on another: over its middle, and higher by what two things on each other differ at least."""
+    rise = float(thing.position[2] - lower.position[2])
+    return apart(thing, lower.position) <= 0.03 and rise > 0.02
+
+
+def inside(thing: Object, container: Object) -> bool:
+    """Whether an object lies within the outline of a bowl or plate, at any height up to 0.12 m over its centre."""
+    outline = 0.4 * float(max(container.extent[:2]))
+    rise = float(thing.position[2] - container.position[2])
+    return apart(thing, container.position) <= max(outline, 0.035) and -0.03 < rise < 0.12
+
+
+def moved(option: Option, library: Library, objects: Objects) -> Object | None:
+    """The object that an option moves, None if it is not seen."""
+    return find(objects, option.arguments.get(library.skill(option.skill).picks, ""))
+
+
+def holds(option: Option, library: Library, objects: Objects) -> bool | None:
+    """Whether an option's effect is seen to hold now; None where that cannot be told (no such effect, or things not visible)."""
+    skill = library.skill(option.skill)
+    thing = moved(option, library, objects)
+    goal = option.arguments.get(skill.goes_to, "")
+    if option.relation is None or thing is None or thing.status != "visible":
+        return None
+    if goal in library.places:
+        return near(thing, np.array(library.places[goal]))
+    support = find(objects, goal)
+    if support is None or support.id == thing.id or support.status not in ("visible", "occluded"):
+        return None
+    return inside(thing, support) if option.relation == "in" else above(thing, support)

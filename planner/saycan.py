@@ -1,0 +1,185 @@
+"""SayCan (arXiv:2204.01691): the next step is the option with the greatest p(phrase | instruction, history) x p(success | objects)."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Literal, get_args
+
+import numpy as np
+
+from seesay.errors import SkillError
+from seesay.messages import ArmState, Candidate, Header, Instruction, Objects, PlanStep, SkillGoal, Target
+from seesay.planner.affordance import Affordance, AffordanceModel
+from seesay.planner.language import LanguageScorer
+from seesay.planner.prompt import Dialogue, StepRecord
+from seesay.planner.relations import find
+from seesay.planner.skills import DONE, Library, Option
+
+Mode = Literal["combined", "language_only", "affordance_only"]
+
+
+class SayCan:
+    """Decides the next step.
+
+    Options of affordance 0 never reach the language model in the combined mode; `score_all` scores them too, for reports.
+    `language_only` leaves the affordances out of the choice, `affordance_only` the language model.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        scorer: LanguageScorer,
+        *,
+        affordances: AffordanceModel | None = None,
+        mode: Mode = "combined",
+        score_all: bool = False,
+        timer: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """timer: seconds, for `decision_ms`. Raises SkillError for an unknown mode."""
+        if mode not in get_args(Mode):
+            raise SkillError(f"expected a mode of {', '.join(get_args(Mode))}, got {mode!r}: correct the planner's settings")
+        self.library = library
+        self.dialogue = Dialogue(library)
+        self.affordances = affordances or AffordanceModel()
+        self.mode = mode
+        self._scorer = scorer
+        self._score_all = score_all or mode == "language_only"
+        self._timer = timer
+        self._options = library.candidates()
+
+    def warm(self) -> None:
+        """Run the prompt's fixed part through the language model, so that the first decision is as quick as the later ones."""
+        if self.mode != "affordance_only":
+            self._scorer.warm(self.dialogue.base())
+
+    def decide(
+        self,
+        instruction: Instruction,
+        history: Sequence[StepRecord],
+        objects: Objects,
+        now_ns: int,
+        gripper: ArmState | None = None,
+    ) -> PlanStep:
+        """All options with every term of their scores, and the choice; None where nothing is feasible.
+
+        objects: newest perception, in the world frame; now_ns: on the clock of its stamps; gripper: None if not known.
+        Ties go to the option that comes first in the library. Raises SkillError for an empty or overlong instruction.
+        """
+        started = self._timer()
+        context = self.dialogue.context(instruction.text, history)
+        can = [self.affordances.estimate(option, self.library, objects, now_ns, gripper, history) for option in self._options]
+        for option, affordance in zip(self._options, can, strict=True):
+            if not 0.0 <= affordance.probability <= 1.0:
+                raise SkillError(f"expected the affordance of {option.phrase!r} within 0 and 1, got {affordance.probability}: correct it")
+        say = self._language(context, can)
+        scores = [self._combine(log_p, affordance.probability) for log_p, affordance in zip(say, can, strict=True)]
+        choice = int(np.argmax(scores)) if max(scores) > -math.inf else None
+        evidence = None if choice is None else can[choice].evidence_ns
+        return PlanStep(
+            header=Header(now_ns, len(history), objects.header.frame_id, objects.header.clock, objects.header.source),
+            instruction_id=instruction.id,
+            instruction=instruction.text,
+            step=len(history) + 1,
+            candidates=tuple(self._explain(say, can, scores, choice)),
+            choice=choice,
+            history=tuple(map(str, history)),
+            decision_ms=1e3 * (self._timer() - started),
+            evidence_age_ms=0.0 if evidence is None else max(0.0, 1e-6 * (now_ns - evidence)),
+        )
+
+    def goal(self, step: PlanStep, objects: Objects, goal_id: str = "") -> SkillGoal:
+        """The chosen step as a goal: positions and stamps as perceived, named places from the library.
+
+        Raises SkillError if nothing was chosen, the choice is `done`, or an object is not seen.
+        """
+        if step.choice is None or step.candidates[step.choice].skill == DONE:
+            raise SkillError("expected a step that moves something: nothing is feasible, or the task is done")
+        chosen = step.candidates[step.choice]
+        targets = {argument: self._target(name, objects, step.header.stamp_ns) for argument, name in chosen.arguments.items()}
+        name = goal_id or f"{step.instruction_id}/{step.step}"
+        return SkillGoal(step.header, name, chosen.skill, chosen.phrase, targets)
+
+    def _target(self, name: str, objects: Objects, now_ns: int) -> Target:
+        if name in self.library.places:
+            return Target(name, 0, np.array(self.library.places[name]), np.zeros(3), now_ns)
+        thing = find(objects, name)
+        if thing is None:
+            raise SkillError(f"{name} not seen")
+        return Target(name, thing.id, thing.position, thing.extent, thing.last_seen_ns, thing.yaw)
+
+    def _language(self, context: str, can: Sequence[Affordance]) -> list[float | None]:
+        """log p of each option's phrase, None where it is not needed."""
+        if self.mode == "affordance_only":
+            return [None] * len(self._options)
+        wanted = [i for i, affordance in enumerate(can) if self._score_all or affordance.probability > 0.0]
+        got = self._scorer.score(context, [self._options[i].phrase for i in wanted], self.dialogue.terminator) if wanted else []
+        for i, value in zip(wanted, got, strict=True):
+            if math.isnan(value) or value > 0.0:
+                phrase = self._options[i].phrase
+                raise SkillError(f"expected log-probabilities from {self._scorer.name}, got {value} for {phrase!r}: change the model")
+        say: list[float | None] = [None] * len(self._options)
+        for i, value in zip(wanted, got, strict=True):
+            say[i] = value
+        return say
+
+    def _combine(self, log_p: float | None, affordance: float) -> float:
+        log_affordance = math.log(affordance) if affordance > 0.0 else -math.inf
+        if self.mode == "affordance_only":
+            return log_affordance
+        if log_p is None:
+            return -math.inf
+        return log_p if self.mode == "language_only" else log_p + log_affordance
+
+    def _explain(
+        self, say: Sequence[float | None], can: Sequence[Affordance], scores: Sequence[float], choice: int | None
+    ) -> list[Candidate]:
+        top = max(scores)
+        weights = [math.exp(score - top) if top > -math.inf else 0.0 for score in scores]
+        total = sum(weights) or 1.0
+        return [
+            Candidate(
+                phrase=option.phrase,
+                skill=option.skill,
+                arguments=dict(option.arguments),
+                log_p_language=say[i],
+                affordance=can[i].probability,
+                log_score=scores[i],
+                probability=weights[i] / total,
+                reasons=can[i].reasons,
+                why_not="" if i == choice else self._why_not(i, choice, say, can),
+            )
+            for i, option in enumerate(self._options)
+        ]
+
+    def _why_not(self, loser: int, choice: int | None, say: Sequence[float | None], can: Sequence[Affordance]) -> str:
+        """The term that decided against an option."""
+        reasons = ", ".join(can[loser].reasons)
+        if self.mode != "language_only" and can[loser].probability == 0.0:
+            return reasons or "not possible"
+        if choice is None:
+            return "nothing is feasible"
+        lost_say, won_say = say[loser], say[choice]
+        say_gap = 0.0 if lost_say is None or won_say is None else won_say - lost_say
+        can_gap = 0.0 if self.mode == "language_only" else math.log(can[choice].probability / can[loser].probability)
+        if say_gap <= 0.0 and can_gap <= 0.0:
+            return "equal to the choice, which comes first"
+        if say_gap >= can_gap:
+            return f"the language model finds it {_times(say_gap)} less probable"
+        return f"{reasons or 'less likely to succeed'} ({_times(can_gap)} less likely to succeed)"
+
+
+def _times(log_ratio: float) -> str:
+    """A ratio of probabilities in words."""
+    if log_ratio > math.log(1e6):
+        return "over a million times"
+    return f"{math.exp(log_ratio):.1f} times" if log_ratio < math.log(100) else f"{math.exp(log_ratio):.0f} times"
+
+
+def options_by_score(step: PlanStep) -> list[Candidate]:
+    """The candidates of a decision, best first, for tables and charts."""
+    return sorted(step.candidates, key=lambda candidate: -candidate.log_score)
+
+
+__all__ = ["Mode", "Option", "SayCan", "options_by_score"]

@@ -1,0 +1,185 @@
+"""One instruction from its start to its end, without I/O: decide, act, look again, until done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seesay.errors import SkillError
+from seesay.messages import ArmState, Header, Instruction, Objects, PlanStep, SkillGoal, SkillResult, TaskOutcome, TaskResult
+from seesay.planner.instructions import check_instruction, named_objects
+from seesay.planner.prompt import StepRecord
+from seesay.planner.relations import find
+from seesay.planner.saycan import SayCan
+from seesay.planner.skills import DONE
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Nothing to do now; call again with newer objects."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Act:
+    """Run `goal`, then report its result. `step` is the decision behind it."""
+
+    step: PlanStep
+    goal: SkillGoal
+
+
+@dataclass(frozen=True)
+class End:
+    """The task is over. `step` is the last decision, None where none was made now."""
+
+    result: TaskResult
+    step: PlanStep | None = None
+
+
+Move = Wait | Act | End
+
+
+class Task:
+    """State machine of one instruction; the caller does all I/O.
+
+    Call `advance` with the newest objects until it says `Act`; run the goal; give its end to `report`; go on. Every decision after
+    a step is made from pictures taken after that step. Times are nanoseconds on the clock of the objects' stamps.
+    """
+
+    def __init__(
+        self,
+        instruction: Instruction,
+        saycan: SayCan,
+        now_ns: int,
+        *,
+        max_steps: int = 8,
+        max_failures: int = 3,
+        patience_s: float = 5.0,
+        timeout_s: float = 600.0,
+    ) -> None:
+        """max_steps: executed steps in all; max_failures: in a row; patience_s: how long to look for an object that the instruction
+        names before refusing; timeout_s: for the whole task."""
+        self.instruction = instruction
+        self.history: list[StepRecord] = []
+        self.ended: TaskResult | None = None
+        self._saycan = saycan
+        self._max_steps = max_steps
+        self._max_failures = max_failures
+        self._patience_ns = int(patience_s * 1e9)
+        self._deadline_ns = now_ns + int(timeout_s * 1e9)
+        self._evidence_from_ns = 0
+        self._looking_since_ns = now_ns
+        self._header = Header(now_ns)
+        self._goal: SkillGoal | None = None
+
+    @property
+    def goal(self) -> SkillGoal | None:
+        """The goal that is being run, None between steps."""
+        return self._goal
+
+    def advance(self, objects: Objects | None, now_ns: int, gripper: ArmState | None = None) -> Move:
+        """What to do now. objects: newest perception in the world frame, None for none yet; gripper: None if not known."""
+        if self.ended is not None:
+            return End(self.ended)
+        self._header = Header(now_ns, len(self.history)) if objects is None else _header(objects, now_ns, len(self.history))
+        if now_ns > self._deadline_ns:
+            return self._end("timeout", f"the time for the task is over after {_count(len(self.history))}")
+        try:
+            check_instruction(self.instruction.text, self._saycan.library)
+        except SkillError as error:
+            return self._end("refused", str(error))
+        if self._goal is not None:
+            return Wait(f"running: {self._goal.phrase}")
+        if objects is None or _evidence_ns(objects) < self._evidence_from_ns:
+            return Wait("waiting for a picture of how things stand now")
+        missing = [name for name in self._still_named() if not _seen(objects, name)]
+        if missing:
+            return self._look_for(missing, objects, now_ns)
+        self._looking_since_ns = now_ns
+        return self._decide(objects, now_ns, gripper)
+
+    def report(self, result: SkillResult, now_ns: int) -> None:
+        """The running goal has ended. Results of other goals are ignored."""
+        if self._goal is None or result.goal_id != self._goal.id:
+            return
+        self.history.append(StepRecord(self._goal.phrase, result.outcome == "succeeded", result.message))
+        self._goal = None
+        self._evidence_from_ns = now_ns
+        self._looking_since_ns = now_ns
+
+    def cancel(self, reason: str, now_ns: int) -> End:
+        """End the task now. The caller stops the running goal, if there is one."""
+        self._header = Header(now_ns, len(self.history), self._header.frame_id, self._header.clock)
+        return End(self.ended) if self.ended is not None else self._end("cancelled", reason)
+
+    def _decide(self, objects: Objects, now_ns: int, gripper: ArmState | None) -> Move:
+        step = self._saycan.decide(self.instruction, self.history, objects, now_ns, gripper)
+        if step.choice is None:
+            return self._end("failed", "nothing is feasible: " + _closest(step), step)
+        chosen = step.candidates[step.choice]
+        if chosen.skill == DONE:
+            failed = bool(self.history) and not self.history[-1].succeeded
+            ending = "; the last one failed" if failed else ""
+            return self._end("failed" if failed else "done", f"done after {_count(len(self.history))}{ending}", step)
+        if len(self.history) >= self._max_steps:
+            return self._end("failed", f"not done after {_count(len(self.history))}, which is the limit", step)
+        if self._failures() >= self._max_failures:
+            return self._end("failed", f"gave up after {self._failures()} failures in a row, the last: {self.history[-1].message}", step)
+        try:
+            self._goal = self._saycan.goal(step, objects, f"{self.instruction.id}/{len(self.history) + 1}")
+        except SkillError as error:
+            self.history.append(StepRecord(chosen.phrase, False, str(error)))
+            return Wait(f"cannot run {chosen.phrase!r}: {error}")
+        return Act(step, self._goal)
+
+    def _look_for(self, missing: list[str], objects: Objects, now_ns: int) -> Move:
+        names = " and ".join(missing)
+        if now_ns - self._looking_since_ns < self._patience_ns:
+            return Wait(f"looking for the {names}")
+        seen = ", ".join(sorted({thing.label for thing in objects.objects if thing.status != "lost"})) or "nothing"
+        outcome: TaskOutcome = "failed" if self.history else "refused"
+        return self._end(outcome, f"the instruction names the {names}, which is not seen (seen: {seen}): put it in view or name another")
+
+    def _still_named(self) -> list[str]:
+        """Objects that the instruction names and no successful step has dealt with: what is in a bowl need not be seen any more."""
+        library = self._saycan.library
+        succeeded = {record.phrase for record in self.history if record.succeeded}
+        handled = {name for option in library.candidates() if option.phrase in succeeded for name in option.arguments.values()}
+        return [name for name in named_objects(self.instruction.text, library) if name not in handled]
+
+    def _failures(self) -> int:
+        """Failed steps at the end of the history."""
+        count = 0
+        for record in reversed(self.history):
+            if record.succeeded:
+                break
+            count += 1
+        return count
+
+    def _end(self, outcome: TaskOutcome, message: str, step: PlanStep | None = None) -> End:
+        self.ended = TaskResult(self._header, self.instruction.id, outcome, message, len(self.history))
+        self._goal = None
+        return End(self.ended, step)
+
+
+def _header(objects: Objects, now_ns: int, sequence: int) -> Header:
+    return Header(now_ns, sequence, objects.header.frame_id, objects.header.clock, objects.header.source)
+
+
+def _evidence_ns(objects: Objects) -> int:
+    """Stamp of the newest picture behind the objects."""
+    return objects.header.source.stamp_ns if objects.header.source else objects.header.stamp_ns
+
+
+def _seen(objects: Objects, name: str) -> bool:
+    thing = find(objects, name)
+    return thing is not None and thing.status != "lost"
+
+
+def _closest(step: PlanStep) -> str:
+    reasons = dict.fromkeys(reason for candidate in step.candidates for reason in candidate.reasons)
+    return ", ".join(list(reasons)[:4]) or "no options"
+
+
+def _count(steps: int) -> str:
+    return "one step" if steps == 1 else f"{steps} steps"
