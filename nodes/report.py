@@ -53,7 +53,7 @@ def render(report: Report) -> str:
         _facts(report.facts),
     ]
     if report.video:
-        parts.append(f'<video src="{escape(report.video)}" controls muted></video>')
+        parts.append(f'<video src="{escape(report.video)}" controls muted loop></video>')
     parts.append(
         '<p class="key">'
         + "".join(f'<span><i style="background:{colour}"></i>{name}</span>' for name, colour in COLOURS.items())

@@ -1,0 +1,63 @@
+"""The command line `seesay`. Commands import what they need when they run, so that `--help` costs next to nothing."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+import typer
+
+from seesay.errors import SeeSayError, UserError
+from seesay.nodes import cli_demo, cli_doctor, cli_find, cli_launch, cli_models, cli_topic
+
+app = typer.Typer(
+    help="Name anything, see where it is in 3-D, know what to do next.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+cli_demo.add(app)
+cli_find.add(app)
+cli_launch.add(app)
+cli_topic.add(app)
+cli_doctor.add(app)
+cli_models.add(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from seesay import __version__
+
+        typer.echo(f"seesay {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version and exit.")) -> None:
+    pass
+
+
+def _terminate(signum: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + signum)
+
+
+def main() -> None:
+    """Entry point. Exit status: 0 done, 1 not done, 2 bad input, 130 interrupted."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        app()
+    except UserError as error:
+        sys.exit(_complain(error, 2))
+    except SeeSayError as error:
+        sys.exit(_complain(error, 1))
+
+
+def _complain(error: Exception, status: int) -> int:
+    typer.echo(f"seesay: {' '.join(str(error).split())}", err=True)
+    return status
+
+
+if __name__ == "__main__":
+    main()

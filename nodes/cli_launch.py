@@ -1,0 +1,69 @@
+"""`seesay launch`, `run`, `do` and `stop`: start a system, and tell it what to do."""
+
+from __future__ import annotations
+
+import typer
+
+SESSION = typer.Option("", "--session", help="Which running system; by default the only one.")
+SET = typer.Option([], "--set", metavar="NODE.KEY=VALUE", help="Change a parameter of a node; may be given several times.")
+
+
+def add(app: typer.Typer) -> None:
+    app.command(name="launch")(launch)
+    app.command(name="run")(run)
+    app.command(name="do")(do)
+    app.command(name="stop")(stop)
+
+
+def launch(
+    file: str = typer.Argument(help="A launch file, or the name of one that ships: tabletop, webcam, video."),
+    sets: list[str] = SET,
+    session: str = typer.Option("", "--session", help="Name of the new session."),
+    do: str = typer.Option("", "--do", help="Give this instruction once everything runs."),
+) -> None:
+    """Start all nodes of a launch file and watch them until Ctrl-C.
+
+        seesay launch video --set camera.source=clip.mp4
+    """
+    from seesay.nodes.launch import run_launch
+
+    raise typer.Exit(run_launch(file, sets, session, do))
+
+
+def run(
+    node: str = typer.Argument(help="A node: camera, detector, segmenter, grounding, planner, executor, view, ..."),
+    name: str = typer.Option("", "--name", help="Name on the bus; by default that of the node."),
+    sets: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="Change a parameter; may be given several times."),
+    session: str = typer.Option("", "--session", help="Session to join or to start."),
+) -> None:
+    """Run one node by hand, in this terminal, until Ctrl-C.
+
+        seesay run detector --set model=google/owlvit-base-patch32
+    """
+    from seesay.nodes.launch import run_node
+
+    raise typer.Exit(run_node(node, name, sets, session))
+
+
+def do(
+    instruction: str = typer.Argument(help="What to do, in words."),
+    wait: bool = typer.Option(True, "--wait/--no-wait", help="Wait for the end and show each decision."),
+    timeout: float = typer.Option(300.0, min=1.0, help="Give up waiting after this many seconds."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON object at the end instead of tables."),
+    session: str = SESSION,
+) -> None:
+    """Give an instruction to the planner of a running system. Exit status: 0 done, 1 not done, 2 refused."""
+    from seesay.nodes.commands import give_instruction
+
+    raise typer.Exit(give_instruction(instruction, wait, timeout, as_json, session))
+
+
+def stop(
+    release: bool = typer.Option(False, "--release", help="Release an emergency stop."),
+    reason: str = typer.Option("asked for on the command line", help="Why."),
+    session: str = SESSION,
+) -> None:
+    """Stop all motion of a running system at once, until it is released with --release."""
+    from seesay.nodes.commands import emergency_stop
+
+    raise typer.Exit(emergency_stop(not release, reason, session))

@@ -1,0 +1,74 @@
+"""What the commands `seesay do` and `seesay stop` say to a running system."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import uuid
+from typing import Any
+
+from rich.console import Console
+
+from seesay import topics
+from seesay.bus import Bus, Publisher
+from seesay.errors import BusError, UserError
+from seesay.messages import EmergencyStop, Header, Instruction, TaskResult
+from seesay.nodes import sessions
+from seesay.nodes.plain import dumps
+from seesay.nodes.tables import step_table
+
+FIND_S = 5.0
+STATUS = {"done": 0, "refused": 2}
+
+
+def instruction_of(text: str) -> Instruction:
+    """An instruction with a new id. Raises UserError if it holds no word."""
+    if not any(letter.isalpha() for letter in text):
+        raise UserError(f"instruction: expected words such as 'put the red block in the green bowl', got {text!r}; say what to do")
+    return Instruction(Header(time.monotonic_ns()), uuid.uuid4().hex, " ".join(text.split()))
+
+
+def give_instruction(text: str, wait: bool, timeout: float, as_json: bool, session: str) -> int:
+    """Send the instruction and, if `wait`, show each decision until the planner ends. Return the exit status."""
+    instruction, console = instruction_of(text), Console()
+    with Bus(sessions.running(session), f"do-{os.getpid()}") as bus:
+        steps, ends = bus.subscriber(topics.PLAN_STEP), bus.subscriber(topics.TASK_RESULT)
+        _send(bus.publisher(topics.INSTRUCTION), instruction, "planner")
+        until = time.monotonic() + timeout
+        while wait and time.monotonic() < until:
+            bus.wait([steps, ends], min(1.0, until - time.monotonic()))
+            for step in (received.message for received in steps.take_all()):
+                if step.instruction_id == instruction.id and not as_json:
+                    console.print(step_table(step))
+            for end in (received.message for received in ends.take_all()):
+                if end.instruction_id == instruction.id:
+                    return _end(end, as_json)
+    if wait:
+        sys.stderr.write(f"seesay: no result within {timeout:g} s; the planner goes on\n")
+    return 1 if wait else 0
+
+
+def emergency_stop(engaged: bool, reason: str, session: str) -> int:
+    """Engage or release the emergency stop of every node that listens for it."""
+    with Bus(sessions.running(session), f"stop-{os.getpid()}") as bus:
+        message = EmergencyStop(Header(time.monotonic_ns()), engaged, reason)
+        publisher = bus.publisher(topics.EMERGENCY_STOP)
+        _send(publisher, message, "executor")
+        publisher.wait_for_subscribers(2, 1.0)   # the arm's driver besides; it is latched, so whoever comes gets it
+    Console().print("stopped; release with `seesay stop --release`" if engaged else "released", highlight=False)
+    return 0
+
+
+def _send(publisher: Publisher[Any], message: object, node: str) -> None:
+    if not publisher.wait_for_subscribers(1, FIND_S):
+        raise BusError(f"expected a running {node}, got no subscriber to {publisher.topic.name}; start a system that has one")
+    publisher.send(message)
+
+
+def _end(end: TaskResult, as_json: bool) -> int:
+    if as_json:
+        sys.stdout.write(dumps(end) + "\n")
+    else:
+        Console().print(f"{end.outcome}: {end.message}", highlight=False, markup=False)
+    return STATUS.get(end.outcome, 1)
