@@ -1,0 +1,101 @@
+"""Skill libraries: the options of the tabletop, and what a wrong file says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from seesay.errors import SkillError
+from seesay.planner.skills import DONE, load_library
+
+MINIMAL = """
+name = "one"
+[objects]
+things = ["mug"]
+[[skills]]
+name = "wave"
+[[skills.forms]]
+phrase = "wave the {object}"
+arguments = { object = "things" }
+"""
+
+
+def test_tabletop_has_the_53_options_of_saycan() -> None:
+    options = load_library().candidates()
+    assert len(options) == 53
+    assert len({option.phrase for option in options}) == 53
+    assert (options[-1].phrase, options[-1].skill) == ("done", DONE)
+    pairs = {(option.arguments["object"], option.arguments["place"]) for option in options[:-1]}
+    assert len(pairs) == 52
+    assert ("red block", "green bowl") in pairs
+    assert ("yellow block", "top left corner") in pairs
+    assert load_library().candidates() == options
+
+
+def test_phrases_are_natural() -> None:
+    phrases = {option.phrase: option.relation for option in load_library().candidates()}
+    assert phrases["pick up the red block and place it in the green bowl"] == "in"
+    assert phrases["pick up the red block and place it on the blue block"] == "on"
+    assert phrases["pick up the red block and place it in the top left corner"] == "at"
+    assert phrases["pick up the red block and place it in the middle"] == "at"
+
+
+def test_prompts_and_positions() -> None:
+    library = load_library()
+    assert library.prompts() == tuple(f"{c} block" for c in ["blue", "red", "green", "yellow"]) + tuple(
+        f"{c} bowl" for c in ["blue", "red", "green", "yellow"]
+    )
+    assert library.places["bottom right corner"] == (0.17, -0.12, 0.0)
+    assert len(library.places) == 9
+
+
+def test_examples_stay_apart_from_the_options() -> None:
+    """The prompt may not hold what the model is asked about."""
+    library = load_library()
+    text = " ".join(step for example in library.examples for step in (example.instruction, *example.steps))
+    assert not any(name in text for name in library.prompts())
+
+
+def test_other_objects() -> None:
+    library = load_library().with_objects(blocks=["pink block", "white ball"], bowls=["black plate"])
+    assert library.prompts() == ("pink block", "white ball", "black plate")
+    assert len(library.candidates()) == 2 * (2 + 1 + 5) + 1
+    with pytest.raises(SkillError, match="got 'cups'"):
+        library.with_objects(cups=["red cup"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("[[skills]]\n", "[[skills]]\nspeed = 3\n"), "'speed'"),
+        (("{object}", "{thing}"), "expected fields"),
+        (('"things" }', '"stuff" }'), "'stuff'"),
+        (("[[skills.forms]]", "success = 1.5\n[[skills.forms]]"), "within 0 and 1"),
+        (("[[skills.forms]]", 'gripper = "shut"\n[[skills.forms]]'), "'shut'"),
+        (('["mug"]', '["mug", "mug"]'), "2 times"),
+        (("name = \"one\"", "name = 1"), "expected str"),
+        (("[objects]", "[places]\nshelf = [1, 2]\n[objects]"), "metres"),
+        (("[objects]", "[place_groups]\nhigh = [\"shelf\"]\n[objects]"), "shelf"),
+        (("[[skills]]", "[[skills"), "not TOML"),
+    ],
+)
+def test_wrong_file_is_named_with_what_is_wrong(tmp_path: Path, change: tuple[str, str], message: str) -> None:
+    path = tmp_path / "skills.toml"
+    path.write_text(MINIMAL.replace(*change))
+    with pytest.raises(SkillError, match=message) as caught:
+        load_library(path)
+    assert str(path) in str(caught.value)
+
+
+def test_minimal_file_and_missing_ones(tmp_path: Path) -> None:
+    path = tmp_path / "skills.toml"
+    path.write_text(MINIMAL)
+    assert [option.phrase for option in load_library(path).candidates()] == ["wave the mug", "done"]
+    with pytest.raises(SkillError, match="cannot be read"):
+        load_library(tmp_path / "none.toml")
+    with pytest.raises(SkillError, match="cannot be read"):
+        load_library("kitchenette")
+    path.write_text(MINIMAL[: MINIMAL.index("[[skills]]")] + "skills = []")
+    with pytest.raises(SkillError):
+        load_library(path)
