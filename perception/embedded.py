@@ -84,9 +84,7 @@ def _place(kind: Kind, model: str) -> tuple[str, bool]:
     path = Path(model).expanduser()
     if path.is_dir():
         if not (path / "config.json").is_file():
-            raise ModelError(
-                f"expected a Hugging Face checkpoint in {path}, got a folder without config.json; write one by save_pretrained"
-            )
+            raise ModelError(f"expected a Hugging Face checkpoint in {path}, got a folder without config.json; use save_pretrained")
         return str(path), True
     if path.is_absolute() or model.startswith(("~", ".")) or model.count("/") != 1:
         raise ModelError(f"expected 'embedded', a folder or a Hugging Face id such as 'google/owlvit-base-patch32', got {model!r}")

@@ -1,0 +1,224 @@
+"""Boxes, masks and depth to objects in the world."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seesay import masks as coding
+from seesay.errors import MessageError
+from seesay.geometry import transform_points, unproject
+from seesay.messages import Alternative, CameraInfo, Detections, Image, Masks, Source
+from seesay.perception import regions
+from seesay.perception.boxes import iou
+from seesay.perception.prompts import label
+from seesay.perception.shape import Solid, fit
+
+SAME_BOX = 0.6
+NEAR, FAR = 0.05, 20.0
+LEAST_PIXELS = 8
+
+
+@dataclass(frozen=True)
+class View:
+    """One RGB-D picture: `image` and `depth` of the same size and stamp, calibration, and `(4, 4) float64` pose of the camera in the world."""
+
+    image: Image
+    depth: Image
+    info: CameraInfo
+    T_world_camera: NDArray[np.float64]
+
+    @property
+    def source(self) -> Source:
+        return picture_source(self.image)
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """One thing in one picture. Fields as in messages.Object; `mask` `(H, W) bool` are its pixels.
+
+    complete: False if something hides a part of it or the picture's border cuts it, so that its centre is less certain.
+    """
+
+    label: str
+    score: float
+    box: NDArray[np.float32]
+    position: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    extent: NDArray[np.float64]
+    yaw: float
+    source: Source
+    mask: NDArray[np.bool_]
+    alternatives: tuple[Alternative, ...] = ()
+    complete: bool = True
+
+
+@dataclass
+class Thing:
+    """A box with all the names that were given to it, best first: (label, prompt, score)."""
+
+    box: NDArray[np.float32]
+    names: list[tuple[str, str, float]] = field(default_factory=list)
+
+
+def ground(
+    detections: Detections, masks: Masks | None, depth: Image, info: CameraInfo, T_world_camera: NDArray[np.float64]
+) -> list[Observation]:
+    """Place what was detected in the world, one observation per physical thing, best score first.
+
+    Boxes of different prompts that overlap by more than 0.6 IoU are one thing with alternatives. Depth: 32FC1 metres or 16UC1 millimetres,
+    registered to the picture, invalid as 0 or NaN. Things without valid depth are left out. Raises MessageError for sizes that differ.
+    """
+    metres = depth_metres(depth)
+    if metres.shape != (detections.height, detections.width):
+        raise MessageError(f"expected depth registered to the {detections.height} x {detections.width} picture, got {metres.shape}")
+    points = transform_points(T_world_camera, _points(metres, info))
+    valid = np.isfinite(points[..., 2]) & (metres > NEAR) & (metres < FAR)
+    metres = np.where(valid, metres, np.inf).astype(np.float32)
+    things = merge(detections)
+    areas = regions.assign([thing.box for thing in things], [_mask(thing, masks) for thing in things], metres.shape)
+    busy = np.zeros(metres.shape, bool)
+    for area in areas:
+        busy[area.window] |= area.pixels
+    seen = []
+    for thing, area in zip(things, areas, strict=True):
+        observation = _place(thing, area, busy, points, metres, info, T_world_camera, picture_source(detections))
+        if observation is not None:
+            seen.append(observation)
+    return _distinct(seen)
+
+
+def merge(detections: Detections) -> list[Thing]:
+    """Group boxes that cover the same pixels, greedily by score."""
+    things: list[Thing] = []
+    for index in np.argsort(-detections.scores, kind="stable"):
+        box, prompt = detections.boxes[index], detections.prompts[detections.prompt_indices[index]]
+        name = (label(prompt), prompt, float(detections.scores[index]))
+        rivals = iou(box[None], np.stack([thing.box for thing in things]))[0] if things else np.zeros(0)
+        if len(rivals) and rivals.max() > SAME_BOX:
+            owner = things[int(rivals.argmax())]
+            if name[0] not in [known for known, _, _ in owner.names]:
+                owner.names.append(name)
+        else:
+            things.append(Thing(box, [name]))
+    return things
+
+
+def depth_metres(depth: Image) -> NDArray[np.float32]:
+    """`(H, W) float32` metres of a depth picture. Raises MessageError for another encoding."""
+    if depth.encoding == "32FC1":
+        return depth.data
+    if depth.encoding == "16UC1":
+        return (depth.data * np.float32(0.001)).astype(np.float32)
+    raise MessageError(f"expected a depth picture in 32FC1 or 16UC1, got {depth.encoding}")
+
+
+def picture_source(message: Image | Detections) -> Source:
+    """The picture behind a message: its `header.source`, else the header itself."""
+    header = message.header
+    return header.source or Source(header.frame_id.removesuffix("_optical"), header.sequence, header.stamp_ns)
+
+
+def _points(metres: NDArray[np.float32], info: CameraInfo) -> NDArray[np.float64]:
+    """`(H, W, 3)` points in the camera frame; lens distortion is undone where the calibration has any."""
+    if not info.d.any():
+        return unproject(metres, info.k)
+    import cv2
+
+    height, width = metres.shape
+    grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).reshape(-1, 1, 2).astype(np.float64)
+    rays = cv2.undistortPoints(grid, info.k, info.d).reshape(height, width, 2)
+    return np.concatenate([rays, np.ones((height, width, 1))], axis=2) * np.where(metres > 0, metres, np.nan)[..., None]
+
+
+def _mask(thing: Thing, masks: Masks | None) -> NDArray[np.bool_] | None:
+    """The mask of the best name of the thing that has one."""
+    if masks is None:
+        return None
+    for _, prompt, _ in thing.names:
+        if prompt in masks.prompts:
+            index = masks.prompts.index(prompt)
+            counts = masks.counts[masks.starts[index] : masks.starts[index + 1]]
+            return coding.decode_one(counts, masks.height, masks.width)
+    return None
+
+
+def _place(
+    thing: Thing,
+    area: regions.Area,
+    busy: NDArray[np.bool_],
+    points: NDArray[np.float64],
+    metres: NDArray[np.float32],
+    info: CameraInfo,
+    T_world_camera: NDArray[np.float64],
+    source: Source,
+) -> Observation | None:
+    mask = np.zeros(metres.shape, bool)
+    busy, points, metres = busy[area.window], points[area.window], metres[area.window]
+    own = metres[area.pixels & np.isfinite(metres)]
+    if len(own) < LEAST_PIXELS:
+        return None
+    pitch = float(np.median(own)) / float(np.sqrt(info.k[0, 0] * info.k[1, 1]))
+    support = regions.support(area, busy, points, metres)
+    pixels = regions.foreground(area, support, points, metres, pitch)
+    if int(pixels.sum()) < LEAST_PIXELS:
+        return None
+    mask[area.window] = pixels
+    surface = points[pixels]
+    hidden = regions.hidden_share(pixels, metres)
+    lowest = float(np.percentile(points[..., 2][(pixels | area.pixels) & np.isfinite(metres)], 2))
+    stands = support is not None and (not area.masked or lowest - support.height < 0.02 or hidden > 0.05)
+    bottom = support.height if support is not None and stands else lowest
+    ray = np.median(surface, axis=0) - T_world_camera[:3, 3]
+    solid = fit(surface, ray / np.linalg.norm(ray), pitch, bottom)
+    complete = hidden < 0.1 and not _touches_border(thing.box, mask.shape)
+    return Observation(
+        label=thing.names[0][0],
+        score=thing.names[0][2],
+        box=thing.box,
+        position=solid.centre,
+        covariance=_covariance(solid, complete),
+        extent=solid.extent,
+        yaw=solid.yaw,
+        source=source,
+        mask=mask,
+        alternatives=tuple(Alternative(name, score) for name, _, score in thing.names[1:]),
+        complete=complete,
+    )
+
+
+def _covariance(solid: Solid, complete: bool) -> NDArray[np.float64]:
+    spread = solid.spread if complete else np.hypot(solid.spread, 0.2 * solid.extent)
+    return np.diag(spread**2)
+
+
+def _touches_border(box: NDArray[np.float32], shape: tuple[int, ...]) -> bool:
+    return bool(box[0] < 1 or box[1] < 1 or box[2] > shape[1] - 1 or box[3] > shape[0] - 1)
+
+
+def _distinct(observations: list[Observation]) -> list[Observation]:
+    """Leave out weaker observations of a thing that is already there: overlapping boxes, one place, one size."""
+    kept: list[Observation] = []
+    for candidate in sorted(observations, key=lambda o: -o.score):
+        for other in kept:
+            close = np.linalg.norm(candidate.position[:2] - other.position[:2]) < 0.25 * float(min(candidate.extent[0], other.extent[0]))
+            ratio = float(np.prod(candidate.extent[:2]) / np.prod(other.extent[:2]))
+            if (
+                close
+                and 0.6 < ratio < 1.7
+                and _height_overlap(candidate, other) > 0.5
+                and iou(candidate.box[None], other.box[None])[0, 0] > 0.3
+            ):
+                break
+        else:
+            kept.append(candidate)
+    return kept
+
+
+def _height_overlap(a: Observation, b: Observation) -> float:
+    """Share of the lower of the two that lies at the same height as the other."""
+    low = max(a.position[2] - a.extent[2] / 2, b.position[2] - b.extent[2] / 2)
+    high = min(a.position[2] + a.extent[2] / 2, b.position[2] + b.extent[2] / 2)
+    return float((high - low) / max(min(a.extent[2], b.extent[2]), 1e-6))
