@@ -1,0 +1,72 @@
+"""How a node's process ends: when it is told to, when whoever started it is gone, and within two seconds in any case."""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+GRACE_S = 1.7
+LATE = 3  # exit status of a process that did not stop in time
+
+_log = logging.getLogger(__name__)
+_PR_SET_PDEATHSIG = 1
+
+
+class Lifetime:
+    """Turns SIGTERM, SIGINT and the end of the parent into `stop`, at once, also while the main thread is busy in a library.
+
+    The signals are blocked in all threads and taken by one that waits for them, so no handler ever runs between two lines of a node.
+    To be made in the main thread before any other thread. `on_stop` runs in the waiting thread; a process that is still there
+    `GRACE_S` seconds later is ended with status 3 and its stack in the log.
+    """
+
+    def __init__(self, parent: int = 0) -> None:
+        """parent: process id of the supervisor; 0 means that nobody's end matters."""
+        self.stop = threading.Event()
+        self._parent = parent
+        self._finished = threading.Event()
+        self._on_stop: Callable[[], None] = lambda: None
+        self._lock = threading.Lock()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+        if parent and sys.platform == "linux":
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        threading.Thread(target=self._await_signal, name="signals", daemon=True).start()
+        if parent:
+            threading.Thread(target=self._watch_parent, name="parent", daemon=True).start()
+
+    def on_stop(self, action: Callable[[], None]) -> None:
+        """Set what is called on the stop; called now if the stop has come already."""
+        with self._lock:
+            self._on_stop = action
+        if self.stop.is_set():
+            action()
+
+    def finish(self) -> None:
+        """Say that the node has ended, so that nothing ends it by force."""
+        self._finished.set()
+
+    def _await_signal(self) -> None:
+        signal.sigwait({signal.SIGTERM, signal.SIGINT})
+        self._end()
+
+    def _watch_parent(self) -> None:
+        while not self._finished.wait(1.0):
+            if os.getppid() != self._parent:
+                self._end()
+                return
+
+    def _end(self) -> None:
+        self.stop.set()
+        with self._lock:
+            action = self._on_stop
+        action()
+        if not self._finished.wait(GRACE_S):
+            _log.warning("not stopped after %.1f s: ended by force", GRACE_S)
+            faulthandler.dump_traceback()
+            os._exit(LATE)

@@ -1,0 +1,112 @@
+"""What a node is given, and its process run by hand."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from seesay.bus import Bus, MemoryBus
+from seesay.clock import ManualClock
+from seesay.errors import ConfigError
+from seesay.messages import ClockTick, Header, Instruction, Source
+from seesay.nodes.runtime import Node, load_node, node_names
+from seesay.topics import CLOCK, INSTRUCTION, NODE_STATUS
+
+LONG = 60.0
+
+
+def test_a_node_in_memory() -> None:
+    bus = MemoryBus("talker")
+    node, listener = Node("talker", bus, ManualClock(5)), bus.join("listener")
+    words, statuses = listener.subscriber(INSTRUCTION), listener.subscriber(NODE_STATUS)
+    node.ready("well")
+    node.publish(INSTRUCTION, Instruction(node.header("world", Source("front", 1, 2)), "1", "hello"))
+    assert (word := words.take(0)) is not None
+    assert word.message.header == Header(5, frame_id="world", clock="sim", source=Source("front", 1, 2))
+    assert (status := statuses.take(0)) is not None
+    assert (status.message.node, status.message.state, status.message.message) == ("talker", "ready", "well")
+    assert status.message.pid == os.getpid()
+
+
+def test_messages_end_when_the_node_is_stopped() -> None:
+    bus = MemoryBus("a")
+    node = Node("a", bus)
+    mailbox = node.subscribe(INSTRUCTION)
+    for text in ("one", "two", "three"):
+        node.publish(INSTRUCTION, Instruction(Header(0), text, text))
+    heard = []
+    for received in node.messages(mailbox):
+        heard.append(received.message.text)
+        if len(heard) == 2:
+            node.stop.set()
+    assert heard == ["one", "two"]
+    assert node.stopping
+    assert list(node.every(1000)) == []
+
+
+def test_nodes_are_found_by_name() -> None:
+    assert "detector" in node_names()
+    assert "runtime" not in node_names()
+    assert load_node("detector").Config().model
+    with pytest.raises(ConfigError, match="expected a module with Config and run"):
+        load_node("runtime")
+    with pytest.raises(ConfigError, match=r"got 'nowhere\.node'"):
+        load_node("nowhere.node")
+
+
+@pytest.mark.usefixtures("sample_nodes")
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+def test_a_node_by_hand_stops_cleanly(session: Path, end: signal.Signals) -> None:
+    command = [sys.executable, "-m", "seesay.nodes.runtime", "sample_nodes.talker", "--session", str(session)]
+    with Bus(session, "test") as bus, subprocess.Popen([*command, "--clock", "sim", "--config", '{"word": "hi"}']) as process:
+        words, statuses = bus.subscriber(INSTRUCTION), bus.subscriber(NODE_STATUS)
+        ticks = bus.publisher(CLOCK)
+        assert ticks.wait_for_subscribers(1, LONG)
+        while (word := words.take(LONG)) is not None and word.message.header.stamp_ns == 0:
+            ticks.send(ClockTick(Header(77, clock="sim")))
+        assert word is not None
+        assert (word.message.header.stamp_ns, word.message.header.clock, word.message.text) == (77, "sim", "hi")
+        process.send_signal(end)
+        assert process.wait(LONG) == 0
+        states: list[str] = []
+        while not states or states[-1] != "stopped":
+            status = statuses.take(LONG)
+            assert status is not None
+            states.append(status.message.state)
+    assert list(session.iterdir()) == []
+
+
+@pytest.mark.usefixtures("sample_nodes")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["sample_nodes.difficult", "--config", '{"how": "user error"}'], "model: expected a local folder"),
+        (["sample_nodes.talker", "--config", '{"wrod": 1}'], "node talker: expected the keys word, got 'wrod'; did you mean 'word'?"),
+        (["nowhere"], "run: expected one of"),
+    ],
+)
+def test_an_error_of_the_user_is_one_line_and_status_2(session: Path, arguments: list[str], words: str) -> None:
+    command = [sys.executable, "-m", "seesay.nodes.runtime", *arguments, "--session", str(session)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LONG)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.usefixtures("sample_nodes")
+def test_a_deaf_node_ends_by_force_with_its_stack_in_the_log(session: Path) -> None:
+    command = [sys.executable, "-m", "seesay.nodes.runtime", "sample_nodes.difficult", "--session", str(session)]
+    with Bus(session, "test") as bus, subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        statuses = bus.subscriber(NODE_STATUS)
+        while (status := statuses.take(LONG)) is not None and status.message.state != "ready":
+            pass
+        process.terminate()
+        _, output = process.communicate(timeout=LONG)
+    assert process.returncode == 3
+    assert "ended by force" in output
+    assert "difficult.py" in output

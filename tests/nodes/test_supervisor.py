@@ -1,0 +1,136 @@
+"""The supervisor with real processes: started, killed, restarted, stopped, and none left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from seesay.bus import Bus
+from seesay.config import Launch, NodeSpec
+from seesay.errors import BusError, ConfigError, UserError
+from seesay.nodes.supervisor import Supervisor
+from seesay.topics import INSTRUCTION, NODE_STATUS
+
+LONG = 60.0
+TALKER = NodeSpec("talker", "sample_nodes.talker", threads=1, parameters={"word": "salut"})
+Gone = Callable[[list[int]], bool]
+
+pytestmark = pytest.mark.usefixtures("sample_nodes")
+
+
+def launch(*specs: NodeSpec) -> Launch:
+    return Launch("test", nodes=specs, path="test.toml")
+
+
+def difficult(how: str, restart: bool = True) -> NodeSpec:
+    return NodeSpec("difficult", "sample_nodes.difficult", restart=restart, parameters={"how": how})
+
+
+def until_failed(supervisor: Supervisor) -> str:
+    with pytest.raises((UserError, BusError)) as caught:
+        supervisor.wait_ready(LONG)
+    return str(caught.value)
+
+
+def test_nodes_start_talk_and_stop(session: Path, gone: Gone) -> None:
+    supervisor = Supervisor(launch(TALKER, difficult("short")), session)
+    with supervisor, Bus(session, "test") as bus:
+        words, statuses = bus.subscriber(INSTRUCTION), bus.subscriber(NODE_STATUS)
+        supervisor.wait_ready(LONG)
+        assert (received := words.take(LONG)) is not None
+        assert (received.publisher, received.message.text) == ("talker", "salut")
+        talker, short = supervisor.nodes()
+        assert (talker.state, talker.message, talker.restarts) == ("ready", "talking", 0)
+        assert short.state == "stopped"
+        states = set()
+        while ("talker", "ready") not in states:
+            status = statuses.take(LONG)
+            assert status is not None
+            states.add((status.message.node, status.message.state))
+        supervisor.check()
+    assert gone([talker.pid])
+    assert sorted(path.name for path in session.iterdir()) == ["logs"]
+    assert [node.state for node in supervisor.nodes()] == ["stopped", "stopped"]
+    supervisor.stop()
+
+
+def test_a_killed_node_comes_back_with_new_data(session: Path, gone: Gone) -> None:
+    with Supervisor(launch(TALKER), session) as supervisor, Bus(session, "test") as bus:
+        words = bus.subscriber(INSTRUCTION)
+        supervisor.wait_ready(LONG)
+        assert words.take(LONG) is not None
+        first = supervisor.nodes()[0].pid
+        os.kill(first, signal.SIGKILL)
+        while words.stats.restarts == 0:
+            assert words.take(LONG) is not None
+        assert gone([first])
+        supervisor.wait_ready(LONG)
+        again = supervisor.nodes()[0]
+        assert again.restarts == 1
+        assert again.pid != first
+    assert gone([again.pid])
+
+
+def test_an_error_of_the_user_is_told_in_the_nodes_own_sentence(session: Path) -> None:
+    with Supervisor(launch(TALKER, difficult("user error")), session) as supervisor:
+        assert until_failed(supervisor) == "node difficult: model: expected a local folder, got 'nowhere'; download it first"
+        assert supervisor.nodes()[1].restarts == 0
+    assert "Traceback" not in (session / "logs" / "difficult.log").read_text()
+
+
+def test_a_missing_package_is_named_with_the_cure(session: Path) -> None:
+    with Supervisor(launch(difficult("missing")), session) as supervisor:
+        assert "needs the Python package 'torch', which is not installed; run pip install" in until_failed(supervisor)
+
+
+def test_a_node_that_keeps_dying_fails_for_good(session: Path) -> None:
+    with Supervisor(launch(difficult("crash")), session, max_restarts=1) as supervisor:
+        assert "ended with exit status 7" in until_failed(supervisor)
+        assert supervisor.nodes()[0].restarts == 1
+
+
+def test_a_bug_leaves_its_traceback_in_the_log(session: Path) -> None:
+    with Supervisor(launch(difficult("bug", restart=False)), session) as supervisor:
+        message = until_failed(supervisor)
+    log = session / "logs" / "difficult.log"
+    assert "ZeroDivisionError: a bug" in message
+    assert str(log) in message
+    assert "Traceback" in log.read_text()
+
+
+def test_a_deaf_node_and_its_children_are_ended_by_force(session: Path, gone: Gone) -> None:
+    with Supervisor(launch(difficult("parent")), session) as supervisor:
+        supervisor.wait_ready(LONG)
+        node = supervisor.nodes()[0]
+    assert gone([node.pid, int(node.message)])
+
+
+def test_wrong_parameters_are_found_before_anything_starts(session: Path) -> None:
+    with pytest.raises(ConfigError, match=r"test.toml \[nodes.talker\]: expected the keys word, got 'wrod'; did you mean 'word'\?"):
+        Supervisor(launch(NodeSpec("talker", "sample_nodes.talker", parameters={"wrod": "x"})), session)
+    with pytest.raises(ConfigError, match=r"run: expected one of .*detector.* got 'detectr'"):
+        Supervisor(launch(NodeSpec("x", "detectr")), session)
+    assert list(session.iterdir()) == []
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_no_node_outlives_the_supervisor(session: Path, tmp_path: Path, gone: Gone, end: signal.Signals) -> None:
+    file = tmp_path / "two.toml"
+    file.write_text(
+        '[launch]\nname = "two"\n[nodes.a]\nrun = "sample_nodes.talker"\n'
+        '[nodes.b]\nrun = "sample_nodes.difficult"\nhow = "deaf"\n'
+    )
+    program = [sys.executable, str(Path(__file__).with_name("run_supervisor.py")), str(file), str(session)]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        pids = [int(pid) for pid in process.stdout.readline().split()]
+        assert len(pids) == 2
+        process.send_signal(end)
+        process.wait(LONG)
+    assert gone(pids)
