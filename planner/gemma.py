@@ -64,11 +64,19 @@ def gemma_path(directory: Path | None = None, report: Callable[[str], None] | No
     with _lock(directory / "gemma3-270m.lock"):
         if is_converted(directory):
             return target
+        for left_over in directory.glob("gemma3-270m-*"):
+            shutil.rmtree(left_over, ignore_errors=True)
         tell(TERMS)
         tell(f"converting Gemma 3 270M to {target} (once, about a minute, 1.1 GB)")
         with tempfile.TemporaryDirectory(prefix="gemma3-270m-", dir=directory) as scratch:
-            _convert(package, Path(scratch))
-            (Path(scratch) / "model").rename(target)
+            try:
+                _convert(package, Path(scratch))
+                (Path(scratch) / "model").rename(target)
+            except (OSError, ImportError) as error:
+                raise ModelError(
+                    f"Gemma 3 270M cannot be converted to {target} ({error}): see to 2 GB of free space there and run "
+                    "pip install 'seesay[lm]'"
+                ) from error
         tell("Gemma 3 270M is ready")
     return target
 
@@ -98,9 +106,10 @@ def _convert(package: Any, scratch: Path) -> None:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
+    importlib.import_module("accelerate")  # transformers asks for it when it reads GGUF, after the long part
     try:
         gguf: Path = package.assemble(scratch / package.MODEL_NAME)
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise ModelError(f"the files of {PACKAGE} are damaged ({error}): install the package again") from error
     staged = scratch / "model"
     AutoTokenizer.from_pretrained(scratch, gguf_file=gguf.name, local_files_only=True).save_pretrained(staged)
@@ -112,4 +121,3 @@ def _convert(package: Any, scratch: Path) -> None:
     model.load_state_dict(quantised.state_dict())
     model.save_pretrained(staged)
     (staged / "NOTICE.json").write_text(json.dumps({"source": PACKAGE, "notice": TERMS}, indent=1) + "\n")
-    shutil.rmtree(staged / ".cache", ignore_errors=True)

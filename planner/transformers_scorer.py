@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,9 @@ class TransformersScorer:
         path = str(gemma_path()) if packaged else model
         local = packaged or Path(path).exists()
         try:
-            tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=local)
-            weights = AutoModelForCausalLM.from_pretrained(path, local_files_only=local, dtype=torch.float32)
+            with _quiet():
+                tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=local)
+                weights = AutoModelForCausalLM.from_pretrained(path, local_files_only=local, dtype=torch.float32)
         except (OSError, ValueError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise ModelError(
@@ -200,6 +202,20 @@ class TransformersScorer:
         if not agrees:
             _log.warning("%s gives other scores with tree attention: phrases are scored by full forward passes", self.name)
         return agrees
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars of transformers."""
+    from transformers.utils import logging as bars
+
+    shown = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            bars.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _additive(seen: Any) -> Any:

@@ -46,6 +46,7 @@ def test_damaged_package_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, 
 
 def test_converted_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     calls = []
+    (tmp_path / "gemma3-270m-left-by-a-kill").mkdir()
 
     def convert(package: Any, scratch: Path) -> None:
         calls.append(scratch)
