@@ -47,7 +47,7 @@ def main() -> None:
     """Entry point. Exit status: 0 done, 1 not done, 2 bad input, 130 interrupted."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        app()
+        app(prog_name="seesay")
     except UserError as error:
         sys.exit(_complain(error, 2))
     except SeeSayError as error:

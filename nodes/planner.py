@@ -1,0 +1,64 @@
+"""Instructions and objects in, decisions and goals out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from seesay import topics
+from seesay.messages import Instruction
+from seesay.nodes.runtime import Node
+
+
+@dataclass(frozen=True)
+class Config:
+    """lm: "gemma3-270m", a Hugging Face id or a local path. score_all: ask the language model about impossible options too, for reports."""
+
+    library: str = "tabletop"
+    lm: str = "gemma3-270m"
+    mode: Literal["combined", "language_only", "affordance_only"] = "combined"
+    score_all: bool = False
+    max_steps: int = 8
+    patience_s: float = 5.0
+    timeout_s: float = 600.0
+
+
+def run(node: Node, config: Config) -> None:
+    from seesay.planner.saycan import SayCan
+    from seesay.planner.skills import load_library
+    from seesay.planner.task import Act, End, Task
+    from seesay.planner.transformers_scorer import TransformersScorer
+
+    scorer = TransformersScorer.from_pretrained(config.lm)
+    saycan = SayCan(load_library(config.library), scorer, mode=config.mode, score_all=config.score_all)
+    saycan.warm()
+    instructions, results = node.bus.subscriber(topics.INSTRUCTION), node.bus.subscriber(topics.SKILL_RESULT)
+    objects, arm = node.bus.subscriber(topics.OBJECTS), node.bus.subscriber(topics.ARM_STATE)
+    node.ready(config.lm)
+
+    def begin(instruction: Instruction) -> Task:
+        now = node.clock.now_ns()
+        return Task(instruction, saycan, now, max_steps=config.max_steps, patience_s=config.patience_s, timeout_s=config.timeout_s)
+
+    task: Task | None = None
+    while not node.stop.is_set():
+        node.bus.wait([instructions, results, objects], 0.2)
+        for received in instructions.take_all():
+            if task is not None:
+                node.publish(topics.TASK_RESULT, task.cancel("a new instruction came", node.clock.now_ns()).result)
+            task = begin(received.message)
+        for result in results.take_all():
+            if task is not None:
+                task.report(result.message, node.clock.now_ns())
+        objects.take(0)
+        if task is None:
+            continue
+        seen, gripper = objects.latest(), arm.latest()
+        move = task.advance(seen.message if seen else None, node.clock.now_ns(), gripper.message if gripper else None)
+        if isinstance(move, Act | End) and move.step is not None:
+            node.publish(topics.PLAN_STEP, move.step)
+        if isinstance(move, Act):
+            node.publish(topics.SKILL_GOAL, move.goal)
+        elif isinstance(move, End):
+            node.publish(topics.TASK_RESULT, move.result)
+            task = None
