@@ -100,26 +100,33 @@ def test_a_keep_all_topic_keeps_all_in_order_and_then_drops_the_oldest(open_bus:
 
 
 def test_a_latched_value_reaches_whoever_comes_late_once(open_bus: OpenBus) -> None:
-    person = open_bus("person")
-    publisher = person.publisher(INSTRUCTION)
+    publisher, first = open_bus("person").publisher(INSTRUCTION), open_bus("first").subscriber(INSTRUCTION)
+    connect(publisher)
     publisher.send(instruction("old"))
     publisher.send(instruction("new"))
+    assert [taken(first).message.text for _ in range(2)] == ["old", "new"]
     early = open_bus("early").subscriber(INSTRUCTION)
     assert taken(early).message.text == "new"
     late = open_bus("late").subscriber(INSTRUCTION)
     assert taken(late).message.text == "new"
     publisher.send(instruction("next"))
     assert taken(early).message.text == taken(late).message.text == "next"
-    assert early.take(0) is late.take(0) is None
-    assert early.stats.received == late.stats.received == 2
+    assert taken(first).message.text == "next"
+    assert first.take(0) is early.take(0) is late.take(0) is None
+    assert (first.stats.received, early.stats.received, late.stats.received) == (3, 2, 2)
 
 
 def test_latched_values_are_kept_per_key_and_per_publisher(open_bus: OpenBus) -> None:
     front, side = open_bus("front").publisher(TRANSFORMS), open_bus("side").publisher(TRANSFORMS)
+    first = open_bus("first").subscriber(TRANSFORMS)
+    connect(front)
+    connect(side)
     front.send(transform("front_optical", 0))
     front.send(transform("tool", 1))
     front.send(transform("front_optical", 2))
     side.send(transform("side_optical", 3))
+    for _ in range(4):
+        taken(first)
     late = open_bus("grounding").subscriber(TRANSFORMS)
     got = {item.message.child_frame_id: item.message.translation[0] for item in (taken(late) for _ in range(3))}
     assert got == {"tool": 1, "front_optical": 2, "side_optical": 3}
@@ -127,10 +134,12 @@ def test_latched_values_are_kept_per_key_and_per_publisher(open_bus: OpenBus) ->
 
 
 def test_what_is_not_latched_is_not_repeated(open_bus: OpenBus) -> None:
-    publisher = open_bus("grounding").publisher(OBJECTS)
-    publisher.send(Objects(Header(1), ()))
-    late = open_bus("planner").subscriber(OBJECTS)
+    publisher, early = open_bus("grounding").publisher(OBJECTS), open_bus("view").subscriber(OBJECTS)
     connect(publisher)
+    publisher.send(Objects(Header(1), ()))
+    taken(early)
+    late = open_bus("planner").subscriber(OBJECTS)
+    connect(publisher, 2)
     publisher.send(Objects(Header(2), ()))
     assert taken(late).message.header.stamp_ns == 2
 
