@@ -11,17 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seesay.messages import ArmCommand, ArmState, Header
+from seesay.sim.gripper import FINGER_LENGTH, HOME, MAX_OPENING, MIN_OPENING, TIP
 
-MAX_OPENING = 0.095
-"""Greatest distance between the fingers, metres."""
-MIN_OPENING = 0.002
-TIP = 0.010
-"""Distance from the tool point down to the finger tips, metres."""
-FINGER_LENGTH = 0.105
-"""Length of the fingers below the palm, metres: an object under the palm may be this tall."""
-HOME = (0.0, 0.42, 0.45)
-"""Tool position outside the view of both cameras, metres."""
 COMMAND_TIMEOUT_S = 0.5
+"""The driver holds the arm when no command has come for this long."""
 
 MAX_SPEED, MAX_ACCELERATION = 0.6, 3.0
 MAX_YAW_SPEED, MAX_OPENING_SPEED = 3.0, 0.2

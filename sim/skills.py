@@ -15,6 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from seesay.messages import ArmState, Outcome, SkillGoal, SkillResult, Target
+from seesay.sim.gripper import HOME, MAX_OPENING, TIP
 from seesay.sim.motion import Motion, SkillFailure, Tool
 
 T = TypeVar("T")
@@ -30,12 +31,8 @@ LOWEST = 0.013
 """Lowest height of the tool point above the support, metres: the finger tips stay clear of the table."""
 HOLDING_FORCE = 0.5
 """Grip force in newtons from which on something is between the fingers."""
-TIP = 0.010
-"""Distance from the tool point down to the finger tips, metres."""
 BOWL_FLOOR = 0.008
 """Height of a bowl's inner floor with some play, metres."""
-OPEN = 0.095
-HOME = (0.0, 0.42, 0.45)
 
 
 @dataclass(frozen=True)
@@ -133,7 +130,7 @@ def _go_home(tool: Tool) -> Steps[str]:
 def _park(tool: Tool) -> Steps[None]:
     """Straight up, then home; what is held stays held."""
     tool.enter("go home", 0.92)
-    opening = tool.opening if _holding(tool) else OPEN
+    opening = tool.opening if _holding(tool) else MAX_OPENING
     if tool.state.position[2] < CARRY - 0.01:
         yield from tool.go(z=CARRY)
     yield from tool.go(xy=HOME[:2], z=HOME[2], yaw=0.0, opening=opening)
@@ -163,7 +160,7 @@ def _grasp_once(tool: Tool, thing: Target, yaw: float) -> Steps[Grasp]:
     tool.enter("go above the object", 0.05)
     if tool.state.position[2] < CARRY - 0.01:
         yield from tool.go(z=CARRY)
-    yield from tool.go(xy=thing.position[:2], yaw=yaw, opening=min(OPEN, _width(thing) + 2 * CLEARANCE))
+    yield from tool.go(xy=thing.position[:2], yaw=yaw, opening=min(MAX_OPENING, _width(thing) + 2 * CLEARANCE))
     yield from tool.go(z=max(top + 0.03, height))
     tool.enter("go down to the object", 0.15)
     met = yield from tool.descend(height, speed=0.12, guard=0.014)
@@ -173,7 +170,7 @@ def _grasp_once(tool: Tool, thing: Target, yaw: float) -> Steps[Grasp]:
     tool.enter("close", 0.25)
     yield from tool.grip(0.0)
     if not _holding(tool):
-        yield from tool.go(opening=OPEN)
+        yield from tool.go(opening=MAX_OPENING)
         yield from tool.go(z=CARRY)
         raise SkillFailure("grasp_failed", f"the gripper closed on nothing where the {thing.label} was seen")
     return Grasp(float(tool.state.position[2]) - bottom)
@@ -211,7 +208,7 @@ def _put(tool: Tool, place: Target, grasp: Grasp | None, label: str = "object") 
 def _let_go(tool: Tool) -> Steps[None]:
     """Open just far enough, go straight up."""
     yield from tool.rest()
-    yield from tool.grip(min(OPEN, tool.state.opening + 0.022))
+    yield from tool.grip(min(MAX_OPENING, tool.state.opening + 0.022))
     yield from tool.descend(float(tool.state.position[2]) + 0.03, speed=0.15, guard=math.inf)
     yield from tool.go(z=CARRY)
 
