@@ -10,6 +10,8 @@ from seesay.planner.skills import Library, Option
 
 AT_PLACE = 0.05
 """Distance in metres up to which an object counts as at a named place."""
+DOUBT = 0.03
+"""Metres beyond a relation's limit up to which it cannot be told whether it holds: positions are measured, not known."""
 
 
 def score_of(thing: Object, name: str) -> float:
@@ -48,9 +50,12 @@ def above(thing: Object, lower: Object) -> bool:
 
 def inside(thing: Object, container: Object) -> bool:
     """Whether an object lies within the outline of a bowl or plate, at any height up to 0.12 m over its centre."""
-    outline = 0.4 * float(max(container.extent[:2]))
     rise = float(thing.position[2] - container.position[2])
-    return apart(thing, container.position) <= max(outline, 0.035) and -0.03 < rise < 0.12
+    return apart(thing, container.position) <= _outline(container) and -0.03 < rise < 0.12
+
+
+def _outline(container: Object) -> float:
+    return max(0.4 * float(max(container.extent[:2])), 0.035)
 
 
 def moved(option: Option, library: Library, objects: Objects) -> Object | None:
@@ -59,15 +64,26 @@ def moved(option: Option, library: Library, objects: Objects) -> Object | None:
 
 
 def holds(option: Option, library: Library, objects: Objects) -> bool | None:
-    """Whether an option's effect is seen to hold now; None where that cannot be told (no such effect, or things not visible)."""
+    """Whether an option's effect is seen to hold now.
+
+    None where that cannot be told: no such effect, things not visible, or positions within `DOUBT` of the relation's limit.
+    """
     skill = library.skill(option.skill)
     thing = moved(option, library, objects)
     goal = option.arguments.get(skill.goes_to, "")
     if option.relation is None or thing is None or thing.status != "visible":
         return None
     if goal in library.places:
-        return near(thing, np.array(library.places[goal]))
+        place = np.array(library.places[goal])
+        return _surely(near(thing, place), apart(thing, place) > AT_PLACE + DOUBT)
     support = find(objects, goal)
     if support is None or support.id == thing.id or support.status not in ("visible", "occluded"):
         return None
-    return inside(thing, support) if option.relation == "in" else above(thing, support)
+    distance = apart(thing, support.position)
+    if option.relation == "in":
+        return _surely(inside(thing, support), distance > _outline(support) + DOUBT)
+    return _surely(above(thing, support), distance > 0.03 + DOUBT)
+
+
+def _surely(yes: bool, no: bool) -> bool | None:
+    return yes if yes or no else None

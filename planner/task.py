@@ -8,7 +8,7 @@ from seesay.errors import SkillError
 from seesay.messages import ArmState, Header, Instruction, Objects, PlanStep, SkillGoal, SkillResult, TaskOutcome, TaskResult
 from seesay.planner.instructions import check_instruction, named_objects
 from seesay.planner.prompt import StepRecord
-from seesay.planner.relations import find
+from seesay.planner.relations import find, holds
 from seesay.planner.saycan import SayCan
 from seesay.planner.skills import DONE
 
@@ -92,6 +92,7 @@ class Task:
             return Wait(f"running: {self._goal.phrase}")
         if objects is None or _evidence_ns(objects) < self._evidence_from_ns:
             return Wait("waiting for a picture of how things stand now")
+        self._verify(objects)
         missing = [name for name in self._still_named() if not _seen(objects, name)]
         if missing:
             return self._look_for(missing, objects, now_ns)
@@ -131,6 +132,15 @@ class Task:
             self.history.append(StepRecord(chosen.phrase, False, str(error)))
             return Wait(f"cannot run {chosen.phrase!r}: {error}")
         return Act(step, self._goal)
+
+    def _verify(self, objects: Objects) -> None:
+        """A step that the executor took for a success has failed if its effect is seen not to hold."""
+        if not self.history or not self.history[-1].succeeded:
+            return
+        phrase = self.history[-1].phrase
+        option = next(option for option in self._saycan.library.candidates() if option.phrase == phrase)
+        if holds(option, self._saycan.library, objects) is False:
+            self.history[-1] = StepRecord(phrase, False, "it is seen elsewhere")
 
     def _look_for(self, missing: list[str], objects: Objects, now_ns: int) -> Move:
         names = " and ".join(missing)

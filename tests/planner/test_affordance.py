@@ -96,6 +96,8 @@ def test_effects_are_recognised() -> None:
         assert [holds(chosen, LIBRARY, each) for each in (inside, stacked, corner)] == [each is state for each in (inside, stacked, corner)]
         assert can(chosen, state).reasons == ("already there",)
     assert holds(option("red block", "green bowl"), LIBRARY, scene(bowl)) is None
+    doubtful = scene(thing(1, "red block", 0.06, 0.12, 0.03), bowl)
+    assert holds(option("red block", "green bowl"), LIBRARY, doubtful) is None
 
 
 def test_done_follows_the_last_step() -> None:

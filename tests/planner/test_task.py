@@ -72,6 +72,14 @@ def test_failed_grasp_is_tried_again(table: Objects) -> None:
     assert ended(task.advance(bowl_and(inside=True, at_s=21), 21 * S)) == ("done", "done after 2 steps")
 
 
+def test_success_that_is_seen_not_to_be_one_is_tried_again(table: Objects) -> None:
+    task = start()
+    finish(task, task.advance(table, 10 * S), "succeeded", 15)
+    again = task.advance(bowl_and(inside=False, at_s=16), 16 * S)
+    assert isinstance(again, Act)
+    assert again.step.history == (f"{STEP} (failed: it is seen elsewhere)",)
+
+
 def test_gives_up_after_failures_in_a_row() -> None:
     task = start()
     for i in range(3):
@@ -83,12 +91,12 @@ def test_gives_up_after_failures_in_a_row() -> None:
 
 def test_step_limit() -> None:
     task = start(says=lambda _, phrase: -0.1 if phrase == STEP else -25.0)
-    at = 10.0
-    move = task.advance(bowl_and(inside=False, at_s=at), int(at * S))
+    at = 10
+    move = task.advance(bowl_and(inside=True, at_s=at), at * S)
     while isinstance(move, Act):
         finish(task, move, "succeeded", at + 1)
         at += 2
-        move = task.advance(bowl_and(inside=False, at_s=at), int(at * S))
+        move = task.advance(bowl_and(inside=True, at_s=at), at * S)
     assert ended(move) == ("failed", "not done after 8 steps, which is the limit")
 
 
