@@ -30,10 +30,14 @@ _SCAN_S = 0.1
 _GONE_SCANS = 20
 _LINGER_MS = 300
 _BURST = 64
+JOIN_S = 2.0
 
 
 class Outlet:
-    """A bound socket: what waits to be sent, and the last values for newcomers. `queue` drops its oldest when the thread is behind."""
+    """A bound socket: what waits to be sent (`queue` drops its oldest when the thread is behind), and what newcomers are told.
+
+    Subscribers need a moment to find a new publisher. What a keep-all publisher says in its first `JOIN_S` seconds is kept in `early`.
+    """
 
     publisher: Publisher[Any]
 
@@ -41,6 +45,8 @@ class Outlet:
         self.topic = topic
         self.queue: deque[tuple[Envelope, Sequence[Part]]] = deque(maxlen=max(2, topic.depth))
         self.latched: dict[str, tuple[Envelope, Sequence[Part]]] = {}
+        self.early: list[tuple[Envelope, Sequence[Part]]] = []
+        self.opened = time.monotonic()
         self.path = Path()
         self.lock_file = -1
 
@@ -111,7 +117,7 @@ class SocketThread:
         socket = self._context.socket(zmq.XPUB)
         try:
             _configure(socket, outlet.topic)
-            socket.setsockopt(zmq.XPUB_VERBOSER, 1)
+            socket.setsockopt(zmq.XPUB_MANUAL, 1)
             socket.bind(f"ipc://{path}")
         except zmq.ZMQError:
             socket.close()
@@ -172,16 +178,22 @@ class SocketThread:
                 outlet.latched[head.key] = (head, parts)
                 if len(outlet.latched) > outlet.topic.depth:
                     del outlet.latched[next(iter(outlet.latched))]
+            elif outlet.topic.keep == "all" and time.monotonic() - outlet.opened < JOIN_S:
+                outlet.early = [*outlet.early, (head, parts)][-outlet.topic.depth :]
             _send(socket, outlet.topic, head, parts)
 
     def _answer(self, socket: zmq.Socket[bytes], outlet: Outlet) -> None:
-        """Count subscribers; repeat the latched values when one comes (those who have them know them by their numbers)."""
+        """Let subscribers come and go. A newcomer is told the latched values before anything new (others know them by their numbers)."""
         while (request := _receive_or_none(socket)) is not None:
-            joined = request[:1] == b"\x01"
-            outlet.publisher.count_subscriber(1 if joined else -1)
+            joined, prefix = request[:1] == b"\x01", request[1:]
+            socket.setsockopt(zmq.SUBSCRIBE if joined else zmq.UNSUBSCRIBE, prefix)
+            if time.monotonic() - outlet.opened > JOIN_S:
+                outlet.early.clear()
             if joined:
-                for head, parts in sorted(outlet.latched.values(), key=lambda item: item[0].sequence):
+                known = {head.sequence: (head, parts) for head, parts in [*outlet.latched.values(), *outlet.early]}
+                for _, (head, parts) in sorted(known.items()):
                     _send(socket, outlet.topic, replace(head, replay=True), parts)
+            outlet.publisher.count_subscriber(1 if joined else -1)
 
     def _receive(self, socket: zmq.Socket[bytes], inlet: _Inlet) -> None:
         for _ in range(_BURST):

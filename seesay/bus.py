@@ -3,7 +3,8 @@
 Each publisher binds `directory/<topic with dots>~<node>` and holds a lock file beside it; subscribers look through the directory ten
 times a second and connect, so processes come and go in any order. One thread per bus owns every socket. It always receives, into
 mailboxes, so that a slow consumer of a keep-latest topic gets the newest message (a small high-water mark alone gives old ones: the
-kernel's buffers hold several frames). Latched values are repeated by the publisher when a subscription arrives.
+kernel's buffers hold several frames). Latched values are repeated by the publisher when a subscription arrives, and so
+is what a keep-all publisher says in its first two seconds, before its subscribers can have found it.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import pytest
 
 from seesay.bus import AnyBus, Publisher, Received, Subscriber
 from seesay.errors import BusError
-from seesay.messages import Header, Image, Instruction, NodeStatus, Objects, Transform
+from seesay.messages import Header, Image, Instruction, NodeStatus, Objects, SkillResult, Transform
 from seesay.topics import IMAGE, INSTRUCTION, NODE_STATUS, OBJECTS, SKILL_RESULT, TRANSFORMS
 
 M = TypeVar("M")
@@ -142,6 +142,16 @@ def test_what_is_not_latched_is_not_repeated(open_bus: OpenBus) -> None:
     connect(publisher, 2)
     publisher.send(Objects(Header(2), ()))
     assert taken(late).message.header.stamp_ns == 2
+
+
+def test_the_first_words_of_a_new_publisher_reach_those_who_wait_for_it(open_bus: OpenBus) -> None:
+    subscribers = [open_bus(name).subscriber(SKILL_RESULT) for name in ("planner", "view")]
+    publisher = open_bus("executor").publisher(SKILL_RESULT)
+    for i in range(5):
+        publisher.send(SkillResult(Header(i), str(i), "succeeded", "well"))
+    for subscriber in subscribers:
+        assert [taken(subscriber).message.goal_id for _ in range(5)] == ["0", "1", "2", "3", "4"]
+        assert subscriber.stats.gaps == 0
 
 
 def test_one_wait_for_several_mailboxes(open_bus: OpenBus) -> None:
