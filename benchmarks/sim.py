@@ -81,7 +81,9 @@ def trial(pick: str, place: str, seed: int, sigma: float) -> bool:
     """One pick-and-place among five other things; whether the true state has it done."""
     rng = np.random.default_rng([seed, 5])
     thing, where = f"red {pick}", place if place in PLACES else f"green {place}"
-    others = rng.permutation([f"{colour} {shape}" for colour in ("blue", "pink", "white") for shape in ("block", "bowl", "can", "cup", "ball")])
+    others = rng.permutation(
+        [f"{colour} {shape}" for colour in ("blue", "pink", "white") for shape in ("block", "bowl", "can", "cup", "ball")]
+    )
     names = [thing, *([] if place in PLACES else [where]), *map(str, others[:5])]
     world = World(lay(names, seed, free=[place] if place in PLACES else []))
     run_goal(world, oracle.skill_goal(world, "pick_and_place", rng, sigma, object=thing, place=where))

@@ -161,9 +161,10 @@ def _grasp_once(tool: Tool, thing: Target, yaw: float) -> Steps[Grasp]:
     if tool.state.position[2] < CARRY - 0.01:
         yield from tool.go(z=CARRY)
     yield from tool.go(xy=thing.position[:2], yaw=yaw, opening=min(MAX_OPENING, _width(thing) + 2 * CLEARANCE))
-    yield from tool.go(z=max(top + 0.03, height))
     tool.enter("go down to the object", 0.15)
-    met = yield from tool.descend(height, speed=0.12, guard=0.014)
+    met = (yield from tool.descend(max(top + 0.03, height), speed=0.3, guard=0.03)) or (
+        yield from tool.descend(height, speed=0.12, guard=0.014)
+    )
     if met and tool.state.position[2] > max(top - 0.004, height + 0.012):
         yield from tool.go(z=CARRY)
         raise SkillFailure("grasp_failed", f"the fingers met something before they were around the {thing.label}")
@@ -194,9 +195,12 @@ def _put(tool: Tool, place: Target, grasp: Grasp | None, label: str = "object") 
     tool.enter("lower", 0.65)
     floor = float(place.position[2] - place.extent[2] / 2) + BOWL_FLOOR
     release = max(floor + below, top + TIP) if bowl else top + below
-    yield from tool.go(z=min(carry, release + 0.02))
-    lowest = release if bowl else max(release - (0.03 if grasp is None else 0.015), LOWEST)
-    yield from tool.descend(lowest if grasp else max(lowest - 0.05, LOWEST), speed=0.05, guard=0.005)
+    lowest = release if bowl else max(release - 0.015, LOWEST)
+    if not grasp:
+        lowest = max(lowest - 0.065, LOWEST)
+    touched = yield from tool.descend(min(carry, release + 0.02), speed=0.25, guard=0.02)
+    if not touched:
+        yield from tool.descend(lowest, speed=0.05, guard=0.005)
     if not _holding(tool):
         raise SkillFailure("dropped", f"the {label} slipped out of the gripper above the {place.label}")
     tool.enter("let go", 0.75)
