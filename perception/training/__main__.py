@@ -89,7 +89,7 @@ class Trainer:
         rng = np.random.default_rng([self.arguments.seed, 9, self.step])
         texts, meaning = sample_prompts(rng, self.exclude)
         targets: dict[str, Any] = {
-            name: torch.from_numpy(getattr(batch, name)) for name in ("token_object", "primary", "boxes", "pairs", "counts")
+            name: torch.from_numpy(getattr(batch, name)) for name in ("token_object", "primary", "fine", "boxes", "pairs", "counts")
         }
         targets |= _mask_targets(rng, batch, meaning)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.arguments.bf16):
@@ -182,6 +182,8 @@ def run(trainer: Trainer, arguments: argparse.Namespace) -> None:
             if wanted != size:
                 size = wanted
                 source = batches(arguments.data, size, arguments.batch, arguments.seed, trainer.step)
+                if trainer.step == 0:
+                    trainer.student.whiten(torch.cat([torch.from_numpy(next(source).pixels) for _ in range(8)]))
             weights = Weights(inside=0.25 if trainer.step < arguments.dense_steps else 0.0)
             terms = trainer.train_step(next(source), weights)
             progress.update(bar, completed=trainer.step, description=f"loss {terms['loss']:.2f}")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset
 
-from seesay.perception.training.model import MEAN, PATCH, STD
+from seesay.perception.training.model import FINE, MEAN, PATCH, STD
 
 SLOTS = 12
 VISIBLE = 0.3
@@ -112,12 +112,14 @@ def _tone(rng: np.random.Generator, picture: NDArray[np.uint8]) -> NDArray[np.fl
 @dataclass(frozen=True)
 class Batch:
     """Stacked samples. token_object `(B, N) int64`: row of the object that covers the patch, or -1; primary `(B, N) bool`: the patch whose
-    bias corner is nearest to the object's centre; objects of all pictures stand in one table: boxes, pairs, counts; `first` `(B,)` its offsets."""
+    bias corner is nearest to the object's centre; fine `(B, N, FINE * FINE) int64`: 1 + row of the object in the middle of each cell of a patch,
+    or 0; objects of all pictures stand in one table: boxes, pairs, counts; `first` `(B,)` its offsets."""
 
     pixels: NDArray[np.float32]
     labels: NDArray[np.uint8]
     token_object: NDArray[np.int64]
     primary: NDArray[np.bool_]
+    fine: NDArray[np.int64]
     boxes: NDArray[np.float32]
     pairs: NDArray[np.int64]
     counts: NDArray[np.bool_]
@@ -149,8 +151,12 @@ def collate(samples: list[Sample]) -> Batch:
     owners, primaries = zip(*(assign(s) for s in samples), strict=True)
     first = np.cumsum([0, *(len(s.boxes) for s in samples)])[:-1]
     tokens = np.stack([np.where(o >= 0, o + f, -1) for o, f in zip(owners, first, strict=True)])
+    labels = np.stack([s.labels for s in samples])
+    cell, grid = PATCH // FINE, labels.shape[1] // PATCH
+    fine = labels[:, cell // 2 :: cell, cell // 2 :: cell].astype(np.int64)
+    fine = np.where(fine > 0, fine + first[:, None, None], 0).reshape(len(samples), grid, FINE, grid, FINE).transpose(0, 1, 3, 2, 4)
     return Batch(
-        np.stack([s.pixels for s in samples]), np.stack([s.labels for s in samples]), tokens, np.stack(primaries),
+        np.stack([s.pixels for s in samples]), labels, tokens, np.stack(primaries), fine.reshape(len(samples), grid * grid, -1),
         np.concatenate([s.boxes for s in samples]), np.concatenate([s.pairs for s in samples]), np.concatenate([s.counts for s in samples]), first,
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from seesay.perception.training.model import PATCH, Student
+from seesay.perception.training.model import FINE, PATCH, Student
 
 SHAPES = 6
 
@@ -19,10 +19,11 @@ class Weights:
 
     inside: float = 0.25
     confusion: float = 2.0
-    box_l1: float = 5.0
-    box_giou: float = 2.0
-    auxiliary: float = 0.3
-    mask: float = 1.0
+    classes: float = 3.0
+    box_l1: float = 3.0
+    box_giou: float = 1.5
+    auxiliary: float = 0.6
+    mask: float = 0.7
 
 
 def corners(boxes: Tensor) -> Tensor:
@@ -96,6 +97,8 @@ def total(
         + F.cross_entropy(student.shape(plain).float().flatten(0, 1), shape, weight=balance)
         + 0.5 * F.cross_entropy(student.early_shape(activations[3][:, 1:]).float().flatten(0, 1), shape, weight=balance)
     )
+    names = torch.where(targets["fine"] > 0, targets["pairs"][(targets["fine"] - 1).clamp(min=0)] % SHAPES + 1, 0)
+    auxiliary = auxiliary + F.cross_entropy(student.fine_shape(plain).float().view(-1, 7), names.flatten(), weight=balance)
 
     number = len(targets["mask"])
     part = [a[:number] for a in activations]
@@ -107,7 +110,7 @@ def total(
     dice = 1 - (2 * (p * mask).flatten(1).sum(1) + 1) / (p.flatten(1).sum(1) + mask.flatten(1).sum(1) + 1)
     masks = 4 * bce + (dice * some).sum() / some.sum().clamp(min=1)
 
-    loss = classes + weights.box_l1 * l1 + weights.box_giou * overlap + weights.auxiliary * auxiliary + weights.mask * masks
+    loss = weights.classes * classes + weights.box_l1 * l1 + weights.box_giou * overlap + weights.auxiliary * auxiliary + weights.mask * masks
     terms = {"class": classes, "l1": l1, "giou": overlap, "auxiliary": auxiliary, "bce": bce, "dice": (dice * some).sum() / some.sum().clamp(min=1)}
     return loss, {name: float(value.detach()) for name, value in terms.items()}
 

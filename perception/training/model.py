@@ -27,6 +27,8 @@ WIDTH, LAYERS, HEADS = 160, 6, 5
 TEXT_WIDTH, TEXT_LAYERS, TEXT_HEADS = 128, 2, 4
 PROJECTION = 128
 EXTRACT = (1, 3, 5)
+FINE = 4
+"""Cells of a patch, each way, whose shape the auxiliary head tells."""
 PRIOR = -4.6
 """First logit of every class: sigmoid(-4.6) = 0.01 (RetinaNet's prior)."""
 
@@ -61,7 +63,10 @@ class Student(nn.Module):
         self.colour = nn.Linear(WIDTH, len(COLOURS) + 1)
         self.shape = nn.Linear(WIDTH, len(SHAPES) + 1)
         self.early_shape = nn.Linear(WIDTH, len(SHAPES) + 1)
+        self.fine_shape = nn.Linear(WIDTH, FINE * FINE * (len(SHAPES) + 1))
         self.apply(_initialise)
+        for layer in self.owl.owlvit.vision_model.encoder.layers:
+            _mimic(layer.self_attn)
         nn.init.zeros_(self.owl.box_head.dense2.weight)
         nn.init.zeros_(self.owl.box_head.dense2.bias)
         head = self.owl.class_head
@@ -73,6 +78,16 @@ class Student(nn.Module):
         nn.init.normal_(embeddings.class_embedding, std=0.5)
         with torch.no_grad():
             embeddings.position_embedding.weight[1:] = 0.5 * waves(IMAGE // PATCH, WIDTH)
+
+    @torch.no_grad()
+    def whiten(self, pixels: Tensor) -> None:
+        """Start the patch embedding as the whitened principal components of `(B, 3, S, S)` pictures' patches: the first layer then passes on
+        as much of the picture as it can, at equal strength (as Page's and Jordan's fast CIFAR-10 nets do)."""
+        patches = nn.functional.unfold(pixels, PATCH, stride=PATCH).transpose(1, 2).flatten(0, 1)
+        values, vectors = torch.linalg.eigh(torch.cov(patches.T))
+        values, vectors = values.flip(0)[:WIDTH], vectors.flip(1)[:, :WIDTH]
+        weight = (vectors / (values + 1e-2).sqrt()).T
+        self.owl.owlvit.vision_model.embeddings.patch_embedding.weight.copy_(weight.reshape(WIDTH, 3, PATCH, PATCH))
 
     def encode_text(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Token ids `(K, L)` to raw condition vectors `(K, PROJECTION)`."""
@@ -108,6 +123,20 @@ class Student(nn.Module):
     def masks(self, activations: list[Tensor], text: Tensor) -> Tensor:
         """`(B, S, S)` mask logits for one condition vector a picture."""
         return self.decoder([activations[i] for i in EXTRACT], text).logits
+
+
+def _mimic(attention: nn.Module) -> None:
+    """Start attention near what trained towers show: queries match keys of like position, values pass with a sign (Trockman and Kolter 2023)."""
+    heads = WIDTH // HEADS
+    with torch.no_grad():
+        for head in range(HEADS):
+            rows = slice(head * heads, (head + 1) * heads)
+            u, s, v = torch.linalg.svd(0.7 * torch.randn(WIDTH, WIDTH) / WIDTH**0.5 + 0.7 * torch.eye(WIDTH))
+            attention.q_proj.weight[rows] = (u[:, :heads] * s[:heads].sqrt()).T
+            attention.k_proj.weight[rows] = s[:heads].sqrt()[:, None] * v[:heads]
+        u, s, v = torch.linalg.svd(0.4 * torch.randn(WIDTH, WIDTH) / WIDTH**0.5 - 0.4 * torch.eye(WIDTH))
+        attention.v_proj.weight.copy_(s.sqrt()[:, None] * v)
+        attention.out_proj.weight.copy_(u * s.sqrt())
 
 
 def waves(grid: int, width: int) -> Tensor:
