@@ -1,1 +1,10 @@
+"""Pictures and prompts in, boxes, masks and objects out. Importing this costs no network: torch is loaded with the first model."""
 
+from seesay.perception.association import ObjectTracker
+from seesay.perception.detector import Detector
+from seesay.perception.grounding import Observation, View, ground
+from seesay.perception.pipeline import Glimpse, Perceiver
+from seesay.perception.segmenter import Segmenter
+from seesay.perception.sources import open_source
+
+__all__ = ["Detector", "Glimpse", "ObjectTracker", "Observation", "Perceiver", "Segmenter", "View", "ground", "open_source"]

@@ -23,7 +23,7 @@ LEAST_PIXELS = 8
 
 @dataclass(frozen=True)
 class View:
-    """One RGB-D picture: `image` and `depth` of the same size and stamp, calibration, and `(4, 4) float64` pose of the camera in the world."""
+    """One RGB-D picture: `image` and `depth` of one size and stamp, calibration, and the camera's `(4, 4) float64` pose in the world."""
 
     image: Image
     depth: Image
@@ -168,12 +168,10 @@ def _place(
     mask[area.window] = pixels
     surface = points[pixels]
     hidden = regions.hidden_share(pixels, metres)
-    lowest = float(np.percentile(points[..., 2][(pixels | area.pixels) & np.isfinite(metres)], 2))
-    stands = support is not None and (not area.masked or lowest - support.height < 0.02 or hidden > 0.05)
-    bottom = support.height if support is not None and stands else lowest
+    bottom = _bottom(surface, points[area.pixels & np.isfinite(metres)], support, hidden if area.masked else 1.0)
     ray = np.median(surface, axis=0) - T_world_camera[:3, 3]
     solid = fit(surface, ray / np.linalg.norm(ray), pitch, bottom)
-    complete = hidden < 0.1 and not _touches_border(thing.box, mask.shape)
+    complete = hidden < 0.1 and not regions.is_covered(pixels, area.others, points) and not _touches_border(thing.box, mask.shape)
     return Observation(
         label=thing.names[0][0],
         score=thing.names[0][2],
@@ -187,6 +185,22 @@ def _place(
         alternatives=tuple(Alternative(name, score) for name, _, score in thing.names[1:]),
         complete=complete,
     )
+
+
+def _bottom(surface: NDArray[np.float64], claimed: NDArray[np.float64], support: regions.Support | None, hidden: float) -> float:
+    """Height on which a thing stands: its support if its points reach down to it, or would where they are `hidden`, else its lowest point.
+
+    Steep sides may be cut from the surface; the claimed points below its footprint tell how far down they go.
+    """
+    floor = support.height + support.margin if support is not None else -np.inf
+    low, high = surface[:, :2].min(axis=0) - 0.003, surface[:, :2].max(axis=0) + 0.003
+    sides = claimed[(claimed[:, 2] > floor) & ((claimed[:, :2] > low) & (claimed[:, :2] < high)).all(axis=1)]
+    lowest, highest = np.percentile(np.concatenate([surface[:, 2], sides[:, 2]]), [2, 97])
+    if support is None:
+        return float(lowest)
+    only_top = highest - lowest < 0.012
+    reaches = lowest - support.height < (0.03 if hidden > 0.05 else 0.02)
+    return support.height if only_top or reaches else float(lowest)
 
 
 def _covariance(solid: Solid, complete: bool) -> NDArray[np.float64]:

@@ -87,7 +87,8 @@ class Owl:
 
         with torch.inference_mode():
             vectors: torch.Tensor = self._backbone.get_text_features(input_ids=ids.to(self._device)).pooler_output
-            return vectors / (torch.linalg.norm(vectors, dim=-1, keepdim=True) + 1e-6)
+            unit: torch.Tensor = vectors / (torch.linalg.norm(vectors, dim=-1, keepdim=True) + 1e-6)
+            return unit
 
     def _side(self) -> int:
         return int(self._network.config.vision_config.image_size)

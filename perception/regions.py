@@ -152,14 +152,15 @@ def foreground(area: Area, support: Support | None, points: Points, metres: Dept
         return own
     noise = support.margin / 3 if support is not None else 0.004
     reach = GAP * float(np.hypot(pitch, noise)) if noise > 0.0014 else GAP * pitch
-    own = _pieces(own, points, reach, area)
+    own = _pieces(own, points, metres, reach, area)
     ceiling = float(np.percentile(points[..., 2][own], 97)) + RISE
-    return _grow(own, solid & ~area.others & (points[..., 2] < ceiling), points, reach)
+    band = cv2.dilate(area.pixels.astype(np.uint8), np.ones((2 * GROW + 1, 2 * GROW + 1), np.uint8)).astype(bool)
+    return _grow(own, band & solid & ~area.others & (points[..., 2] < ceiling), points, reach)
 
 
 def _grow(pixels: Pixels, allowed: Pixels, points: Points, reach: float) -> Pixels:
-    """Add rings of allowed pixels that lie within `reach` metres of a pixel beside them."""
-    for _ in range(GROW):
+    """Add allowed pixels, ring by ring, that lie within `reach` metres of a pixel beside them."""
+    for _ in range(sum(pixels.shape)):
         ring = cv2.dilate(pixels.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & allowed & ~pixels
         rows, columns = np.nonzero(ring)
         joined = np.zeros(len(rows), bool)
@@ -191,8 +192,8 @@ def _behind(area: Area, metres: Depth) -> float:
     return float(beyond[wide[0]] + gaps[wide[0]] / 2) if len(wide) else float("inf")
 
 
-def _pieces(pixels: Pixels, points: Points, reach: float, area: Area) -> Pixels:
-    """The main piece of pixels that are joined in space, and pieces within its outline: the far inner wall of a bowl.
+def _pieces(pixels: Pixels, points: Points, metres: Depth, reach: float, area: Area) -> Pixels:
+    """The main piece of pixels that are joined in space, and pieces within its outline and not before it: the floor of a cup.
 
     The main piece of a mask is the largest, of a bare box the one that fills its middle best; of a mask, large pieces stay too.
     """
@@ -214,7 +215,7 @@ def _pieces(pixels: Pixels, points: Points, reach: float, area: Area) -> Pixels:
     _, piece = connected_components(coo_array((np.ones(len(first), bool), (first, second)), shape=(total, total)), directed=False)
     rows, columns = np.nonzero(pixels)
     sizes = np.bincount(piece).astype(np.float64)
-    weights = sizes
+    weights: NDArray[np.float64] = sizes
     if not area.masked:
         high, wide = area.inner[0].stop - area.inner[0].start, area.inner[1].stop - area.inner[1].start
         off = ((rows + 0.5 - area.inner[0].start) / high - 0.5) ** 2 + ((columns + 0.5 - area.inner[1].start) / wide - 0.5) ** 2
@@ -224,7 +225,12 @@ def _pieces(pixels: Pixels, points: Points, reach: float, area: Area) -> Pixels:
     corners = cv2.convexHull(np.column_stack([columns, rows])[piece == main].astype(np.int32))
     cv2.fillConvexPoly(outline, corners, 1)
     within = np.bincount(piece, weights=outline[rows, columns]) / sizes
-    good = within > 0.7
+    body = np.zeros_like(pixels)
+    body[rows, columns] = piece == main
+    front = cv2.erode(np.where(body, metres, np.float32(1e6)), np.ones((7, 7), np.uint8))[rows, columns]
+    before = np.bincount(piece, weights=(front < 1e5) & (metres[rows, columns] < front - reach / 2))
+    beside = np.bincount(piece, weights=front < 1e5)
+    good = (within > 0.7) & (before < 0.5 * np.maximum(beside, 1))
     if area.masked:
         good |= sizes > PIECE * sizes[main]
     good[main] = True
@@ -241,3 +247,14 @@ def hidden_share(pixels: Pixels, metres: Depth, step: float = 0.012) -> float:
         return 0.0
     nearest = cv2.erode(np.where(pixels, metres, np.float32(1e6)), kernel)
     return float((metres[around] < nearest[around] - step).mean())
+
+
+def is_covered(pixels: Pixels, others: Pixels, points: Points) -> bool:
+    """True if another thing lies on this one: pixels beside it, above it, within its footprint."""
+    around = cv2.dilate(pixels.astype(np.uint8), np.ones((7, 7), np.uint8)).astype(bool) & ~pixels
+    ring, own = points[around & others], points[pixels]
+    if not len(ring):
+        return False
+    low, high = own[:, :2].min(axis=0) + 0.004, own[:, :2].max(axis=0) - 0.004
+    upon = (ring[:, 2] > np.percentile(own[:, 2], 97) + LEVEL / 2) & ((ring[:, :2] > low) & (ring[:, :2] < high)).all(axis=1)
+    return bool(upon.sum() > 0.05 * around.sum())

@@ -40,7 +40,7 @@ class Solid:
 def fit(points: Points, ray: Points, pitch: float, bottom: float) -> Solid:
     """Fit the solid behind `(N, 3)` world points, N >= 3.
 
-    ray: `(3,)` unit direction of view in the world. pitch: metres between neighbouring samples. bottom: height in metres on which it stands.
+    ray: `(3,)` unit direction of view in the world. pitch: metres between neighbouring samples. bottom: height on which it stands.
     """
     down = float(-ray[2])
     sphere = _sphere(points, ray, pitch)
@@ -74,7 +74,7 @@ def fit(points: Points, ray: Points, pitch: float, bottom: float) -> Solid:
 
 
 def _top(heights: Points) -> float:
-    """Height of the top: the highest level below which a slice holds a fair share of the points, so that a few strays above it do not count."""
+    """Height of the top: the highest level below which a slice holds a fair share of the points; strays above it do not count."""
     rising = np.sort(heights)
     held = np.arange(len(rising)) - np.searchsorted(rising, rising - LAYER[0]) + 1
     levels = np.flatnonzero(held >= max(3, TOP_SHARE * len(rising)))
@@ -95,7 +95,7 @@ def _sphere(points: Points, ray: Points, pitch: float) -> Solid | None:
         square = offset + cx * cx + cy * cy + cz * cz
         if square <= 0:
             return None
-        centre, radius = origin + (cx, cy, cz), float(np.sqrt(square))
+        centre, radius = origin + np.array([cx, cy, cz]), float(np.sqrt(square))
         error = np.abs(np.linalg.norm(kept - centre, axis=1) - radius)
         limit = max(2.5 * float(np.median(error)), 0.3 * pitch)
         if (error <= limit).mean() < 0.7:
@@ -110,7 +110,7 @@ def _sphere(points: Points, ray: Points, pitch: float) -> Solid | None:
 
 
 def _circle(outline: Points, pitch: float) -> tuple[float, float, float] | None:
-    """Least-squares circle (x, y, radius) through an outline (Kåsa, 1976); points well inside it, on a cut edge, are dropped and it is refitted."""
+    """Least-squares circle (x, y, radius) through an outline (Kåsa, 1976), refitted without points well inside it, on a cut edge."""
     kept = _resample(outline, pitch)
     for _ in range(4):
         if len(kept) < 5:

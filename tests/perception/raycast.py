@@ -17,7 +17,7 @@ HEIGHT, WIDTH, FOCAL = 240, 320, 448.0
 
 @dataclass(frozen=True)
 class Thing:
-    """kind: block (edge, edge, height), ball (radius,), or a turned profile [(radius, z), ...]; `at` is the (x, y, z) of the middle of its base."""
+    """kind: block (edge, edge, height), ball (radius,), or a turned profile [(radius, z), ...]; `at` is the middle of its base."""
 
     name: str
     kind: str
@@ -28,7 +28,8 @@ class Thing:
 
     @property
     def centre(self) -> Array:
-        return np.array(self.at) + [0, 0, self.height / 2]
+        x, y, z = self.at
+        return np.array([x, y, z + self.height / 2])
 
     @property
     def height(self) -> float:
