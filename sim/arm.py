@@ -91,10 +91,15 @@ class ArmDriver:
         self._goal[4] = min(max(command.opening, 0.0), MAX_OPENING)
         self._commanded_s = float(self._data.time)
 
+    def hold(self) -> None:
+        """Stop where the set points are now, whatever was commanded."""
+        self._goal[:] = self._at
+        self._speed = 0.0
+
     def update(self, period: float) -> None:
         """Move the set points by at most one control period of `period` seconds; hold them when commands stop coming."""
         if self._data.time - self._commanded_s > COMMAND_TIMEOUT_S:
-            self._goal[:] = self._at
+            self.hold()
         way = self._goal[:3] - self._at[:3]
         distance = float(np.sqrt(way @ way))
         self._speed = min(self._speed + MAX_ACCELERATION * period, MAX_SPEED, float(np.sqrt(2 * MAX_ACCELERATION * distance)))

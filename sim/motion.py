@@ -13,6 +13,8 @@ from seesay.messages import ArmCommand, ArmState, Outcome, SkillGoal
 
 ARRIVED = 0.003
 """Distance in metres at which the tool is where it was sent."""
+STALL_S = 0.3
+"""An arm that has not moved for this long is held up; longer than any delay between a command and the state that shows it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,21 +77,29 @@ class Tool:
             if self._seconds() - started > 6.0:
                 raise SkillFailure("failed", f"the arm could not finish the phase {self._phase!r}: something is in its way")
 
-    def descend(self, z: float, *, speed: float, guard: float) -> Generator[Motion, ArmState, bool]:
-        """Go to height `z` at `speed` m/s; stop where the arm lags by more than `guard` metres, because it touches. True if it touched."""
-        begun, start = self._seconds(), float(self.position[2])
-        length = abs(z - start)
+    def descend(self, z: float, *, speed: float, lead: float) -> Generator[Motion, ArmState, bool]:
+        """Go to height `z` at `speed` m/s at most, the command never more than `lead` metres ahead of the arm. True if something stopped it.
+
+        The lead bounds the force of a contact. Late states or commands slow the arm down; they are not taken for a contact, because that is
+        an arm that stands still for `STALL_S` although it is told to go on.
+        """
+        moved_at, farthest, before = self._seconds(), float(self.state.position[2]), self._seconds()
         while True:
-            share = min(1.0, speed * (self._seconds() - begun) / length) if length > 0 else 1.0
-            self.position[2] = start + (z - start) * share
+            now, height = self._seconds(), float(self.state.position[2])
+            way = min(max(z - self.position[2], -speed * (now - before)), speed * (now - before))
+            self.position[2] = min(max(self.position[2] + way, height - lead), height + lead)
+            before = now
             yield from self._send()
-            lag = abs(float(self.state.position[2] - self.position[2]))
-            if lag > guard:
-                self.position[2] = self.state.position[2]
-                yield from self._send()
-                return True
-            if share >= 1.0 and (lag < ARRIVED / 2 or self._seconds() - begun > length / speed + 0.5):
-                return lag > ARRIVED
+            height = float(self.state.position[2])
+            if abs(height - z) < ARRIVED / 2:
+                return False
+            if abs(height - farthest) > 0.0005:
+                moved_at, farthest = self._seconds(), height
+            if self._seconds() - moved_at > STALL_S:
+                touched = abs(height - z) > ARRIVED
+                if touched:
+                    self.position[2] = height
+                return touched
 
     def glide(self, xy: ArrayLike, *, speed: float) -> Generator[Motion, ArmState, None]:
         """Go to `xy` on a straight line at `speed` m/s."""
@@ -111,7 +121,7 @@ class Tool:
             yield from self._send()
             if abs(self.state.opening - last) > 0.0002:
                 still_since, last = self._seconds(), self.state.opening
-            if self._seconds() - begun > 0.3 and self._seconds() - still_since > 0.15:
+            if self._seconds() - begun > 1.5 * STALL_S and self._seconds() - still_since > STALL_S / 2:
                 return
 
     def rest(self, seconds: float = 0.1) -> Generator[Motion, ArmState, None]:

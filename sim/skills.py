@@ -112,7 +112,7 @@ def _push(tool: Tool, thing: Target, place: Target) -> Steps[str]:
     yield from tool.go(z=CARRY)
     yield from tool.go(xy=start, yaw=tool.nearest(yaw, math.pi), opening=0.03)
     tool.enter("push: go down", 0.3)
-    if (yield from tool.descend(height, speed=0.15, guard=0.012)):
+    if (yield from tool.descend(height, speed=0.15, lead=0.012)):
         raise SkillFailure("failed", f"something is in the way behind the {thing.label}")
     tool.enter("push: forward", 0.5)
     yield from tool.glide(end, speed=0.06)
@@ -162,8 +162,8 @@ def _grasp_once(tool: Tool, thing: Target, yaw: float) -> Steps[Grasp]:
         yield from tool.go(z=CARRY)
     yield from tool.go(xy=thing.position[:2], yaw=yaw, opening=min(MAX_OPENING, _width(thing) + 2 * CLEARANCE))
     tool.enter("go down to the object", 0.15)
-    met = (yield from tool.descend(max(top + 0.03, height), speed=0.3, guard=0.03)) or (
-        yield from tool.descend(height, speed=0.12, guard=0.014)
+    met = (yield from tool.descend(max(top + 0.03, height), speed=0.3, lead=0.03)) or (
+        yield from tool.descend(height, speed=0.12, lead=0.014)
     )
     if met and tool.state.position[2] > max(top - 0.004, height + 0.012):
         yield from tool.go(z=CARRY)
@@ -198,9 +198,9 @@ def _put(tool: Tool, place: Target, grasp: Grasp | None, label: str = "object") 
     lowest = release if bowl else max(release - 0.015, LOWEST)
     if not grasp:
         lowest = max(lowest - 0.065, LOWEST)
-    touched = yield from tool.descend(min(carry, release + 0.02), speed=0.25, guard=0.02)
+    touched = yield from tool.descend(min(carry, release + 0.02), speed=0.25, lead=0.025)
     if not touched:
-        yield from tool.descend(lowest, speed=0.05, guard=0.005)
+        yield from tool.descend(lowest, speed=0.06, lead=0.006)
     if not _holding(tool):
         raise SkillFailure("dropped", f"the {label} slipped out of the gripper above the {place.label}")
     tool.enter("let go", 0.75)
@@ -213,7 +213,7 @@ def _let_go(tool: Tool) -> Steps[None]:
     """Open just far enough, go straight up."""
     yield from tool.rest()
     yield from tool.grip(min(MAX_OPENING, tool.state.opening + 0.022))
-    yield from tool.descend(float(tool.state.position[2]) + 0.03, speed=0.15, guard=math.inf)
+    yield from tool.descend(float(tool.state.position[2]) + 0.03, speed=0.15, lead=0.03)
     yield from tool.go(z=CARRY)
 
 
@@ -225,7 +225,7 @@ def _release_leftover(tool: Tool) -> Steps[None]:
     if not (abs(tool.state.position[0]) < 0.21 and abs(tool.state.position[1]) < 0.16):
         yield from tool.go(z=CARRY)
         yield from tool.go(xy=np.array([0.0, 0.12]))
-    yield from tool.descend(LOWEST, speed=0.1, guard=0.008)
+    yield from tool.descend(LOWEST, speed=0.1, lead=0.01)
     yield from _let_go(tool)
 
 

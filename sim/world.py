@@ -69,6 +69,10 @@ class World:
         """Take the newest command of the arm; without one for 0.5 s the arm holds."""
         self._driver.command(command)
 
+    def hold(self) -> None:
+        """Stop the arm at once (emergency stop); the next command moves it again."""
+        self._driver.hold()
+
     def arm_state(self) -> ArmState:
         """What the arm's own sensors say now."""
         self._sequence += 1

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 import pytest
 
 from seesay.executor import SafeExecutor, Workspace
 from seesay.geometry import invert, project, transform_points
-from seesay.messages import ArmCommand, SkillFeedback, SkillGoal, SkillResult
+from seesay.messages import ArmCommand, ArmState, SkillFeedback, SkillGoal, SkillResult
 from seesay.sim import oracle
 from seesay.sim.drive import SimArm, WorldClock, run_goal
 from seesay.sim.executor import ArmExecutor
@@ -24,6 +26,25 @@ SIGMA = 0.004
 
 def table(*names: str, seed: int = 1) -> World:
     return World(lay(names, seed, free=["middle"]))
+
+
+class LateArm(SimArm):
+    """An arm whose commands and states arrive 100 ms late each, as over a slow network."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._commands: deque[ArmCommand | None] = deque([None] * 5)
+        self._states = deque([world.arm_state()] * 5)
+
+    def command(self, command: ArmCommand) -> None:
+        self._commands.append(command)
+        late = self._commands.popleft()
+        if late is not None:
+            super().command(late)
+
+    def state(self) -> ArmState:
+        self._states.append(super().state())
+        return self._states.popleft()
 
 
 def pick_and_place(world: World, thing: str, place: str, seed: int = 0) -> SkillResult:
@@ -71,6 +92,14 @@ def test_without_friction_nothing_is_lifted() -> None:
     result = pick_and_place(world, "red block", "green bowl")
     assert result.outcome in ("grasp_failed", "dropped")
     assert not oracle.judge(world, Atom("in", ("red block", "green bowl"))).success
+
+
+def test_late_states_and_commands_are_not_taken_for_contacts() -> None:
+    world = table("red block", "blue block")
+    goal = oracle.skill_goal(world, "pick_and_place", np.random.default_rng(0), SIGMA, object="red block", place="blue block")
+    result = run_goal(world, goal, ArmExecutor(LateArm(world), WorldClock(world)))
+    assert result.outcome == "succeeded", result.message
+    assert oracle.judge(world, Atom("on", ("red block", "blue block"))).success
 
 
 def test_push_moves_it_along_the_table() -> None:
@@ -129,6 +158,17 @@ def test_the_arm_holds_when_commands_stop_coming() -> None:
     assert np.abs(where - [0.0, 0.0, 0.3]).max() > 0.02
     world.step(2.0)
     assert world.arm_state().position == pytest.approx(where, abs=0.02)
+
+
+def test_hold_stops_the_arm_at_once() -> None:
+    world = World(lay(["red block"], 1))
+    world.command(ArmCommand(world.header(), np.array([0.0, 0.0, 0.3]), 0.0, 0.05))
+    world.step(0.4)
+    world.hold()
+    where = world.arm_state().position
+    world.step(2.0)
+    assert world.arm_state().position == pytest.approx(where, abs=0.03)
+    assert np.abs(world.arm_state().position - HOME).max() > 0.02
 
 
 def test_steps_shorter_than_a_control_period_add_up() -> None:
