@@ -13,7 +13,7 @@ def add(app: typer.Typer) -> None:
 
 def find(
     prompts: list[str] = typer.Argument(help='What to look for, for example "a red block" "the green bowl".'),
-    source: str = typer.Option(..., "--source", "-s", help="A picture, a folder, a video, a camera number or device, or a stream's address."),
+    source: str = typer.Option(..., "--source", "-s", help="A picture, folder, video, camera number or device, or a stream's address."),
     detector: str = typer.Option("embedded", help="embedded, a Hugging Face id or a local path of an OWL-ViT or OWLv2."),
     segmenter: str = typer.Option("embedded", help="embedded, a Hugging Face id or a local path of a CLIPSeg; none leaves masks out."),
     threshold: float | None = typer.Option(None, min=0.0, max=1.0, help="Least score of a box; by default the model's own."),
@@ -23,8 +23,10 @@ def find(
 ) -> None:
     """Find what PROMPTS name, and write annotated pictures or a video and a JSON file.
 
+    Exit status: 0 something was found, 1 nothing, 2 bad input, 130 interrupted.
+
         seesay find "a red block" "the green bowl" --source photo.jpg
     """
-    from seesay.nodes.find import run_find
+    from seesay.nodes.find import Find, run_find
 
-    raise typer.Exit(run_find(tuple(prompts), source, detector, segmenter, threshold, out, frames, as_json))
+    raise typer.Exit(run_find(Find(tuple(prompts), source, detector, segmenter, threshold, out, frames, as_json)))

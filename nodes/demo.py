@@ -23,6 +23,8 @@ from seesay.nodes.plain import dumps
 from seesay.nodes.supervisor import Supervisor
 from seesay.nodes.tables import step_table
 from seesay.nodes.witness import Witness
+from seesay.planner.instructions import check_instruction
+from seesay.planner.skills import load_library
 
 DEFAULT_TASK = "put the red block in the green bowl"
 CAMERAS = ("front", "side")
@@ -48,6 +50,7 @@ class Demo:
     def overrides(self) -> dict[str, object]:
         """Parameters of the launch file that the options change."""
         return {
+            "simulator.task": self.task,
             "simulator.seed": self.seed,
             "simulator.speed": self.speed,
             "planner.lm": self.lm,
@@ -64,6 +67,7 @@ def run_demo(options: Demo) -> int:
     """Run the whole demo. Return 0 if the simulator says that the task is done, else 1. Raises UserError for a task it cannot take."""
     console = Console(stderr=options.as_json)
     instruction = instruction_of(options.task)
+    check_instruction(instruction.text, load_library("tabletop"))
     launch = load_launch(launch_files.find("tabletop"), options.overrides())
     started = time.monotonic()
     with sessions.temporary("demo") as session:

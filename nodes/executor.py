@@ -58,6 +58,7 @@ def run(node: Node, config: Config) -> None:
         arm.states.take(0)
         report = executor.poll()
         if isinstance(report, SkillResult):
+            node.log.info("%s: %s", report.outcome, report.message)
             node.publish(topics.SKILL_RESULT, report)
         elif report is not None:
             node.publish(topics.SKILL_FEEDBACK, report)

@@ -19,11 +19,19 @@ def shipped() -> list[Path]:
 
 
 def find(name: str) -> Path:
-    """The file at `name`, or the shipped one of that name, with or without `.toml`. Raises ConfigError that lists those that ship."""
+    """The launch file at `name`, or the shipped one of that name, with or without `.toml`. Raises ConfigError that lists those."""
+    return _find(name, "launch file", shipped())
+
+
+def find_calibration(name: str) -> Path:
+    """The same for a file of cameras' calibrations."""
+    return _find(name, "calibration file", sorted(set(folder().glob("*.toml")) - set(shipped())))
+
+
+def _find(name: str, what: str, known: list[Path]) -> Path:
     if Path(name).is_file():
         return Path(name)
-    shipped_file = folder() / (name if name.endswith(".toml") else f"{name}.toml")
-    if "/" not in name and shipped_file.is_file():
-        return shipped_file
-    known = ", ".join(path.name for path in shipped())
-    raise ConfigError(f"launch file: expected a path or one of {known}, got {name!r}; check the name")
+    for path in known:
+        if name in (path.name, path.stem):
+            return path
+    raise ConfigError(f"{what}: expected a path or one of {', '.join(path.name for path in known)}, got {name!r}; check the name")

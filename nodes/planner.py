@@ -58,7 +58,9 @@ def run(node: Node, config: Config) -> None:
         if isinstance(move, Act | End) and move.step is not None:
             node.publish(topics.PLAN_STEP, move.step)
         if isinstance(move, Act):
+            node.log.info("step %d in %.0f ms: %s", move.step.step, move.step.decision_ms, move.goal.phrase)
             node.publish(topics.SKILL_GOAL, move.goal)
         elif isinstance(move, End):
+            node.log.info("%s: %s", move.result.outcome, move.result.message)
             node.publish(topics.TASK_RESULT, move.result)
             task = None
