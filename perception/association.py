@@ -120,7 +120,8 @@ class ObjectTracker:
         pairs = _assign(resting, observations, _resting_cost)
         used = {track.id for track, _ in pairs}
         left = [o for o in observations if all(o is not other for _, other in pairs)]
-        gone = [t for t in self._tracks if t.id not in used and (t.id in empty or t.misses or t.status in ("lost", "held"))]
+        free = [track for track in self._tracks if track.id not in used]
+        gone = [track for track in free if track.id in empty or track.misses or track.status in ("lost", "held")]
         return pairs + _assign(gone, left, _moved_cost)
 
     def _see(self, track: _Track, observation: Observation) -> None:
@@ -152,7 +153,7 @@ class ObjectTracker:
             track.misses = 0
 
     def _look(self, track: _Track, view: View) -> str:
-        """What a view shows at a track's foot: "outside" of the picture, "hidden", "empty" (the support is seen) or "there" (something is)."""
+        """What a view shows at a track's foot: "outside" of the picture, "hidden", "empty" (its support) or "there" (something)."""
         assert track.newest is not None
         T_camera_world = invert(view.T_world_camera)
         size = track.newest.extent

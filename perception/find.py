@@ -29,7 +29,10 @@ LIVE_FPS = 10.0
 
 @dataclass
 class FindReport:
-    """What was found: boxes per prompt, the best score of each, files written, and names of pictures that could not be read."""
+    """What was found: boxes per prompt, the best score of each, files written, names of pictures that could not be read.
+
+    end: why a camera or stream ended, empty otherwise.
+    """
 
     source: str
     pictures: int = 0
@@ -37,6 +40,7 @@ class FindReport:
     best: dict[str, float] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    end: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain JSON data."""
@@ -89,11 +93,12 @@ def find(
                         progress(report.pictures, opened.count)
                     if limit and report.pictures >= limit:
                         break
-            except KeyboardInterrupt:
-                if not opened.live:
+            except (KeyboardInterrupt, SourceError) as end:
+                if not opened.live or not report.pictures:
                     raise
+                report.end = str(end) or "stopped by Ctrl-C"
             report.skipped = list(opened.skipped)
-            log.write("\n], " + json.dumps({"pictures": report.pictures, "skipped": report.skipped})[1:] + "\n")
+            log.write("\n], " + json.dumps({"pictures": report.pictures, "skipped": report.skipped, "end": report.end})[1:] + "\n")
     return report
 
 
@@ -129,13 +134,8 @@ def _frame(name: str, image: Image, fps: float, detections: Detections, masks: M
         frame["masks"] = []
         for place, prompt in enumerate(masks.prompts):
             runs = masks.counts[masks.starts[place] : masks.starts[place + 1]]
-            entry = {
-                "prompt": prompt,
-                "score": round(float(masks.scores[place]), 4),
-                "pixels": int(runs[1::2].sum()),
-                "counts": runs.tolist(),
-            }
-            frame["masks"].append(entry)
+            score, pixels = round(float(masks.scores[place]), 4), int(runs[1::2].sum())
+            frame["masks"].append({"prompt": prompt, "score": score, "pixels": pixels, "counts": runs.tolist()})
     return frame
 
 

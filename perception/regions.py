@@ -219,7 +219,7 @@ def _pieces(pixels: Pixels, points: Points, metres: Depth, reach: float, area: A
     if not area.masked:
         high, wide = area.inner[0].stop - area.inner[0].start, area.inner[1].stop - area.inner[1].start
         off = ((rows + 0.5 - area.inner[0].start) / high - 0.5) ** 2 + ((columns + 0.5 - area.inner[1].start) / wide - 0.5) ** 2
-        weights = np.bincount(piece, weights=np.exp(-off / 0.08))
+        weights = np.bincount(piece, weights=np.exp(-off / 0.08)).astype(np.float64)
     main = int(weights.argmax())
     outline = np.zeros(pixels.shape, np.uint8)
     corners = cv2.convexHull(np.column_stack([columns, rows])[piece == main].astype(np.int32))

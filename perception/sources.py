@@ -24,6 +24,9 @@ VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
 STREAMS = ("http://", "https://", "rtmp://", "rtsp://", "tcp://", "udp://")
 OPEN_TIMEOUT_MS = 5000
 
+# FFmpeg within OpenCV reads this once, when it is first used, and would write to the terminal about every broken file and packet.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
 Kind = Literal["image", "folder", "video", "camera", "stream"]
 
 
@@ -240,20 +243,14 @@ def _is_video(path: Path) -> bool:
 
 
 class _quiet:
-    """Keeps OpenCV and FFmpeg from writing to the terminal: the error that follows says it better."""
+    """Keeps OpenCV from writing to the terminal: the error that follows says it better."""
 
     def __enter__(self) -> None:
-        self._kept = os.environ.get("OPENCV_FFMPEG_LOGLEVEL")
-        os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"
         logging_module = getattr(cv2.utils, "logging", None)
         self._level = logging_module.getLogLevel() if logging_module else None
         if logging_module:
             logging_module.setLogLevel(logging_module.LOG_LEVEL_SILENT)
 
     def __exit__(self, *_: object) -> None:
-        if self._kept is None:
-            os.environ.pop("OPENCV_FFMPEG_LOGLEVEL", None)
-        else:
-            os.environ["OPENCV_FFMPEG_LOGLEVEL"] = self._kept
         if self._level is not None:
             cv2.utils.logging.setLogLevel(self._level)
