@@ -14,7 +14,7 @@ from seesay.messages import Alternative, CameraInfo, Detections, Image, Masks, S
 from seesay.perception import regions
 from seesay.perception.boxes import iou
 from seesay.perception.prompts import label
-from seesay.perception.shape import Solid, fit
+from seesay.perception.shape import Solid, fit, fit_flat
 
 SAME_BOX = 0.6
 NEAR, FAR = 0.05, 20.0
@@ -74,20 +74,14 @@ def ground(
     metres = depth_metres(depth)
     if metres.shape != (detections.height, detections.width):
         raise MessageError(f"expected depth registered to the {detections.height} x {detections.width} picture, got {metres.shape}")
-    points = transform_points(T_world_camera, _points(metres, info))
-    valid = np.isfinite(points[..., 2]) & (metres > NEAR) & (metres < FAR)
-    metres = np.where(valid, metres, np.inf).astype(np.float32)
+    picture = _Picture.of(metres, info, T_world_camera, picture_source(detections))
     things = merge(detections)
     areas = regions.assign([thing.box for thing in things], [_mask(thing, masks) for thing in things], metres.shape)
     busy = np.zeros(metres.shape, bool)
     for area in areas:
         busy[area.window] |= area.pixels
-    seen = []
-    for thing, area in zip(things, areas, strict=True):
-        observation = _place(thing, area, busy, points, metres, info, T_world_camera, picture_source(detections))
-        if observation is not None:
-            seen.append(observation)
-    return _distinct(seen)
+    placed = (_place(thing, area, busy[area.window], picture) for thing, area in zip(things, areas, strict=True))
+    return _distinct([observation for observation in placed if observation is not None])
 
 
 def merge(detections: Detections) -> list[Thing]:
@@ -145,32 +139,51 @@ def _mask(thing: Thing, masks: Masks | None) -> NDArray[np.bool_] | None:
     return None
 
 
-def _place(
-    thing: Thing,
-    area: regions.Area,
-    busy: NDArray[np.bool_],
-    points: NDArray[np.float64],
-    metres: NDArray[np.float32],
-    info: CameraInfo,
-    T_world_camera: NDArray[np.float64],
-    source: Source,
-) -> Observation | None:
-    mask = np.zeros(metres.shape, bool)
-    busy, points, metres = busy[area.window], points[area.window], metres[area.window]
-    own = metres[area.pixels & np.isfinite(metres)]
-    if len(own) < LEAST_PIXELS:
+@dataclass(frozen=True)
+class _Picture:
+    """points `(H, W, 3)` world; metres `(H, W)`, infinite where invalid; eye `(3,)` the camera's place; focal length in pixels.
+
+    flat: every pixel lies on one level plane, as with a camera without depth of which only the table is known.
+    """
+
+    points: NDArray[np.float64]
+    metres: NDArray[np.float32]
+    eye: NDArray[np.float64]
+    focal: float
+    source: Source
+    flat: bool
+
+    @classmethod
+    def of(cls, metres: NDArray[np.float32], info: CameraInfo, T_world_camera: NDArray[np.float64], source: Source) -> _Picture:
+        points = transform_points(T_world_camera, _points(metres, info))
+        valid = np.isfinite(points[..., 2]) & (metres > NEAR) & (metres < FAR)
+        heights = points[..., 2][valid][::7]
+        flat = len(heights) > 100 and bool((np.abs(heights - np.median(heights)) < 0.002).mean() > 0.998)
+        known = np.where(valid, metres, np.inf).astype(np.float32)
+        return cls(points, known, T_world_camera[:3, 3], float(np.sqrt(info.k[0, 0] * info.k[1, 1])), source, flat)
+
+
+def _place(thing: Thing, area: regions.Area, busy: NDArray[np.bool_], picture: _Picture) -> Observation | None:
+    """Cut a thing out of the picture and fit the solid behind its surface; None if too little of it has depth."""
+    points, metres = picture.points[area.window], picture.metres[area.window]
+    own = area.pixels & np.isfinite(metres)
+    if int(own.sum()) < LEAST_PIXELS:
         return None
-    pitch = float(np.median(own)) / float(np.sqrt(info.k[0, 0] * info.k[1, 1]))
+    pitch = float(np.median(metres[own])) / picture.focal
     support = regions.support(area, busy, points, metres)
-    pixels = regions.foreground(area, support, points, metres, pitch)
+    pixels = own if picture.flat else regions.foreground(area, support, points, metres, pitch)
     if int(pixels.sum()) < LEAST_PIXELS:
         return None
-    mask[area.window] = pixels
     surface = points[pixels]
+    ray = np.median(surface, axis=0) - picture.eye
+    ray = ray / np.linalg.norm(ray)
     hidden = regions.hidden_share(pixels, metres)
-    bottom = _bottom(surface, points[area.pixels & np.isfinite(metres)], support, hidden if area.masked else 1.0)
-    ray = np.median(surface, axis=0) - T_world_camera[:3, 3]
-    solid = fit(surface, ray / np.linalg.norm(ray), pitch, bottom)
+    if picture.flat:
+        solid = fit_flat(surface, ray, pitch)
+    else:
+        solid = fit(surface, ray, pitch, _bottom(surface, points[own], support, hidden if area.masked else 1.0))
+    mask = np.zeros(picture.metres.shape, bool)
+    mask[area.window] = pixels
     complete = hidden < 0.1 and not regions.is_covered(pixels, area.others, points) and not _touches_border(thing.box, mask.shape)
     return Observation(
         label=thing.names[0][0],
@@ -180,7 +193,7 @@ def _place(
         covariance=_covariance(solid, complete),
         extent=solid.extent,
         yaw=solid.yaw,
-        source=source,
+        source=picture.source,
         mask=mask,
         alternatives=tuple(Alternative(name, score) for name, _, score in thing.names[1:]),
         complete=complete,

@@ -73,6 +73,22 @@ def fit(points: Points, ray: Points, pitch: float, bottom: float) -> Solid:
     return Solid("box", np.array([middle_x, middle_y, z]), extent, yaw, spread)
 
 
+def fit_flat(points: Points, ray: Points, pitch: float) -> Solid:
+    """Fit a thing of which only the outline on a level plane is known, `(N, 3)` points on that plane.
+
+    What rises from the plane is smeared away from the camera, so its near edge counts: the centre lies half of its width behind it.
+    """
+    along = ray[:2] / max(float(np.linalg.norm(ray[:2])), 1e-6)
+    across = np.array([-along[1], along[0]])
+    left, right = np.percentile(points[:, :2] @ across, [1, 99])
+    near, far = np.percentile(points[:, :2] @ along, [1, 99])
+    width = min(float(right - left), float(far - near)) if far > near else float(right - left)
+    x, y = (near + width / 2) * along + (left + right) / 2 * across
+    level = float(np.median(points[:, 2]))
+    spread = np.array([0.2, 0.2, 0.3]) * width + pitch
+    return Solid("surface", np.array([x, y, level]), np.array([width + pitch, width + pitch, 0.0]), 0.0, spread)
+
+
 def _top(heights: Points) -> float:
     """Height of the top: the highest level below which a slice holds a fair share of the points; strays above it do not count."""
     rising = np.sort(heights)
