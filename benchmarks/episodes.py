@@ -1,0 +1,152 @@
+"""One instruction through the whole loop in one process, on simulated time: pixels, objects, decisions, physics, verdict."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from benchmarks.oracle import OracleEyes
+from seesay.executor import SafeExecutor, Workspace
+from seesay.geometry import rigid
+from seesay.messages import Header, Instruction, Objects, PlanStep
+from seesay.perception import Detector, Segmenter
+from seesay.perception.grounding import View
+from seesay.perception.pipeline import Perceiver
+from seesay.planner.language import LanguageScorer
+from seesay.planner.saycan import Mode, SayCan
+from seesay.planner.skills import Library
+from seesay.planner.task import Act, End, Task
+from seesay.sim.cameras import Cameras
+from seesay.sim.cameras import View as CameraView
+from seesay.sim.drive import SimArm, WorldClock, run_goal
+from seesay.sim.executor import ArmExecutor
+from seesay.sim.goals import Atom, Judge
+from seesay.sim.places import PLACES
+from seesay.sim.tasks import Task as Assignment
+from seesay.sim.world import World
+
+MISPLACED = 0.025
+"""Error in x and y, in metres, from which on a failed grasp or placing counts as a failure of perception."""
+PAUSE_S = 0.25
+
+
+@dataclass(frozen=True)
+class Episode:
+    """How one episode went. `cause` of a failure: perception, planning, grasp or timeout; empty on success."""
+
+    seed: int
+    mode: str
+    instruction: str
+    success: bool
+    cause: str
+    outcome: str
+    message: str
+    steps: int
+    simulated_s: float
+    choices: tuple[str, ...]
+
+
+class Remembering:
+    """A scorer that asks another one only once for the same context and phrase: the conditions share histories, so they share scores."""
+
+    def __init__(self, scorer: LanguageScorer, everything: Sequence[str]) -> None:
+        self._scorer, self._everything = scorer, tuple(everything)
+        self._known: dict[tuple[str, str, str], float] = {}
+
+    @property
+    def name(self) -> str:
+        return self._scorer.name
+
+    def warm(self, context: str) -> None:
+        self._scorer.warm(context)
+
+    def score(self, context: str, phrases: Sequence[str], terminator: str = "\n") -> list[float]:
+        if any((context, phrase, terminator) not in self._known for phrase in phrases):
+            wanted = tuple(dict.fromkeys([*self._everything, *phrases]))
+            for phrase, value in zip(wanted, self._scorer.score(context, wanted, terminator), strict=True):
+                self._known[context, phrase, terminator] = value
+        return [self._known[context, phrase, terminator] for phrase in phrases]
+
+
+def to_view(view: CameraView) -> View:
+    """A simulated camera's picture as perception takes it."""
+    return View(view.image, view.depth, view.info, rigid(view.transform.translation, view.transform.rotation))
+
+
+def run_episode(
+    assignment: Assignment, seed: int, mode: Mode, detector: Detector | None, segmenter: Segmenter | None, library: Library, scorer: LanguageScorer
+) -> Episode:
+    """Run one assignment to its end and judge it by the simulator's true state. Without a detector, true boxes and masks take its place."""
+    assert assignment.goal is not None
+    world = World(assignment.scene)
+    clock = WorldClock(world)
+    executor = SafeExecutor(ArmExecutor(SimArm(world), clock), Workspace(), 60.0, 30.0, clock)
+    judge = Judge(world, assignment.goal)
+    task = Task(Instruction(Header(world.time_ns, clock="sim"), str(seed), assignment.instruction), SayCan(library, scorer, mode=mode), world.time_ns,
+                max_steps=5)  # fmt: skip
+    choices: list[str] = []
+    notes: list[str] = []
+    with Cameras(world) as cameras, contextlib.ExitStack() as eyes:
+        oracle = eyes.enter_context(OracleEyes(world)) if detector is None else None
+        perceiver = Perceiver(oracle or detector, oracle or segmenter, library.prompts())  # type: ignore[arg-type]
+        while True:
+            objects = perceiver.look([to_view(cameras.look(name)) for name in cameras.names])
+            move = task.advance(objects, world.time_ns, world.arm_state())
+            if isinstance(move, End):
+                break
+            if isinstance(move, Act):
+                notes.append(_blame(assignment.goal, move.step, objects, world))
+                result = run_goal(world, move.goal, executor)
+                choices.append(f"{move.goal.phrase}: {result.outcome}")
+                judge.watch()
+                task.report(result, world.time_ns)
+            else:
+                world.step(PAUSE_S)
+    world.step(0.5)
+    verdict = judge.verdict()
+    outcome = move.result.outcome
+    success = verdict.success and outcome == "done"
+    cause = "" if success else _cause(notes, outcome, objects, assignment.goal)
+    return Episode(seed, mode, assignment.instruction, success, cause, outcome, verdict.message if not success else move.result.message,
+                   len(choices), round(world.time_ns / 1e9, 1), tuple(choices))  # fmt: skip
+
+
+def _blame(goal: Any, step: PlanStep, objects: Objects, world: World) -> str:
+    """What was already wrong when a step was chosen: "planning", "perception" or nothing."""
+    chosen = step.candidates[step.choice] if step.choice is not None else None
+    if chosen is None or not isinstance(goal, Atom) or tuple(chosen.arguments.values()) != goal.names:
+        return "planning" if _located(goal, objects, world) else "perception"
+    return "" if _located(goal, objects, world) else "perception"
+
+
+def _located(goal: Any, objects: Objects, world: World) -> bool:
+    """Whether the goal's things are known by name, each where it truly is."""
+    truth = world.truth()
+    for name in goal.names:
+        if name not in PLACES:
+            known = [thing for thing in objects.objects if thing.label == name and thing.status != "lost"]
+            if not any(float(np.hypot(*(thing.position - truth[name].position)[:2])) < MISPLACED for thing in known):
+                return False
+    return True
+
+
+def _cause(notes: list[str], outcome: str, objects: Objects, goal: Any) -> str:
+    for cause in ("perception", "planning"):
+        if cause in notes:
+            return cause
+    if outcome == "refused" or (not notes and outcome != "done"):
+        return "perception"
+    if outcome == "timeout":
+        return "timeout"
+    return "grasp" if notes else "planning"
+
+
+def as_row(episode: Episode) -> dict[str, Any]:
+    return asdict(episode)
+
+
+Progress = Callable[[Episode], None]
