@@ -72,11 +72,11 @@ def run_demo(options: Demo) -> int:
     started = time.monotonic()
     with sessions.temporary("demo") as session:
         with Supervisor(launch, session) as supervisor, Bus(session, "demo") as bus:
-            film = Film(CAMERAS, _draw()) if options.video else None
-            witness = Witness(bus, CAMERAS, film, lambda step: _show_step(console, step), lambda result: _show_result(console, result))
             with console.status("starting the nodes (the first start converts the language model: a minute)"):
                 supervisor.wait_ready(READY_S)
             ready = time.monotonic()
+            film = Film(CAMERAS, _draw(), instruction.text) if options.video else None
+            witness = Witness(bus, CAMERAS, film, lambda step: _show_step(console, step), lambda result: _show_result(console, result))
             console.print(f"[bold]{instruction.text}[/]  (seed {options.seed}, {len(launch.nodes)} nodes ready in {ready - started:.1f} s)")
             bus.publisher(topics.INSTRUCTION).send(instruction)
             _follow(witness, supervisor, lambda: witness.task_result is not None, options.timeout_s)

@@ -38,11 +38,11 @@ class Film:
     A picture is drawn once a result for it, or for a later one, has come. Frames are kept as JPEG until `write`.
     """
 
-    def __init__(self, cameras: Sequence[str], draw: Draw) -> None:
+    def __init__(self, cameras: Sequence[str], draw: Draw, title: str = "") -> None:
         self._cameras = {name: _Camera() for name in cameras}
         self._draw = draw
         self._frames: list[tuple[int, bytes]] = []
-        self.caption = ("", "")
+        self.caption = (title, "")
         self.objects: Objects | None = None
 
     def __len__(self) -> int:

@@ -22,7 +22,7 @@ def ranking(step: PlanStep) -> list[tuple[int, Candidate]]:
     return sorted(enumerate(step.candidates), key=key)
 
 
-def bar(share: float, width: int = 10) -> str:
+def bar(share: float, width: int = 5) -> str:
     """A horizontal bar for a number in [0, 1]."""
     full = round(max(0.0, min(1.0, share)) * width)
     return "█" * full + "░" * (width - full)
@@ -37,11 +37,11 @@ def step_table(step: PlanStep, rows: int = 6) -> Table:
         title_justify="left",
         caption_justify="left",
     )
-    table.add_column("candidate")
-    table.add_column("log p language", justify="right", no_wrap=True)
+    table.add_column("candidate", ratio=3)
+    table.add_column("log p", justify="right", no_wrap=True)
     table.add_column("affordance", justify="right", no_wrap=True)
     table.add_column("combined", no_wrap=True)
-    table.add_column("why, why not")
+    table.add_column("why, why not", ratio=2)
     for index, candidate in ranking(step)[:rows]:
         chosen = index == step.choice
         language = "not scored" if candidate.log_p_language is None else f"{candidate.log_p_language:.2f}"

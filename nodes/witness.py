@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -33,7 +35,8 @@ M = TypeVar("M")
 class Witness:
     """Keeps what a report needs of one task: decisions, results, verdict, ages and, if there is one, the film.
 
-    `on_step` and `on_result` are called as decisions and skill results come. Not for several threads.
+    An age is that of the picture when the message was sent, on the picture's clock. `on_step` and `on_result` are called as decisions
+    and skill results come. Not for several threads.
     """
 
     def __init__(
@@ -51,7 +54,8 @@ class Witness:
         self.objects: Objects | None = None
         self.task_result: TaskResult | None = None
         self.verdict: TaskVerdict | None = None
-        self.now_ns = 0
+        self._sent_ns = 0
+        self._ticks: deque[tuple[int, int]] = deque(maxlen=2000)
         self._bus, self._film, self._on_step, self._on_result = bus, film, on_step, on_result
         self._goals: dict[str, int] = {}
         self._handlers: dict[Subscriber[Any], Callable[[Any], None]] = {}
@@ -74,28 +78,34 @@ class Witness:
         ready = self._bus.wait(self._handlers, timeout)
         for subscriber in ready:
             for received in subscriber.take_all():
+                self._sent_ns = received.sent_ns
                 self._handlers[subscriber](received.message)
         return bool(ready)
 
     def _watch(self, topic: Topic[M], handler: Callable[[M], None]) -> None:
-        depth = None if topic.keep == "all" or topic is topics.CLOCK else 16
+        depth = None if topic.keep == "all" else 64
         self._handlers[self._bus.subscriber(topic, "all" if depth else None, depth)] = handler
 
     def _age(self, topic: str, header: Header) -> None:
-        source = header.source
-        if source is not None:
-            now = max(self.now_ns, header.stamp_ns)
-            self.ages.append(Age(topic, source.camera, source.sequence, source.stamp_ns, (now - source.stamp_ns) / 1e6))
+        if header.source is not None and (now := self._now(header)) is not None:
+            source = header.source
+            self.ages.append(Age(topic, source.camera, source.sequence, source.stamp_ns, max(0, now - source.stamp_ns) / 1e6))
+
+    def _now(self, header: Header) -> int | None:
+        """The time on the header's clock when the message at hand was sent; None if that is not known."""
+        if header.clock == "monotonic":
+            return self._sent_ns
+        place = bisect_right(self._ticks, (self._sent_ns, 1 << 62))
+        return self._ticks[place - 1][1] if place else None
 
     def _clock(self, tick: ClockTick) -> None:
-        self.now_ns = max(self.now_ns, tick.header.stamp_ns)
+        self._ticks.append((self._sent_ns, tick.header.stamp_ns))
 
     def _status(self, status: NodeStatus) -> None:
         self.statuses[status.node] = status
 
     def _picture(self, camera: str, picture: Image) -> None:
-        stamp = picture.header.stamp_ns
-        self.ages.append(Age("image", camera, picture.header.sequence, stamp, (max(self.now_ns, stamp) - stamp) / 1e6))
+        self._age("image", picture.header)
         if self._film is not None:
             self._film.add_picture(camera, picture)
 
