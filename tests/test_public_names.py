@@ -1,0 +1,31 @@
+"""The names that people import are those that are meant to be imported: a change here is a change for them."""
+
+import importlib
+
+import pytest
+
+from seesay.nodes.runtime import node_names
+
+PUBLIC = {
+    "seesay": ["__version__"],
+    "seesay.perception": [
+        "Detector", "Glimpse", "ObjectTracker", "Observation", "Perceiver", "Segmenter", "View", "ground", "open_source",
+    ],
+}
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_public_names_are_these(module: str) -> None:
+    assert sorted(importlib.import_module(module).__all__) == sorted(PUBLIC[module])
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_public_names_are_there(module: str) -> None:
+    package = importlib.import_module(module)
+    assert [name for name in PUBLIC[module] if not hasattr(package, name)] == []
+
+
+def test_the_nodes_are_these() -> None:
+    assert node_names() == [
+        "camera", "detector", "executor", "grounding", "planner", "segmenter", "simulator", "view", "vocabulary",
+    ]
