@@ -13,8 +13,8 @@ from seesay.messages import ArmCommand, ArmState, Outcome, SkillGoal
 
 ARRIVED = 0.003
 """Distance in metres at which the tool is where it was sent."""
-STALL_S = 0.3
-"""An arm that has not moved for this long is held up; longer than any delay between a command and the state that shows it."""
+STALL_S, CRAWL = 0.35, 0.002
+"""An arm that moves less than CRAWL metres in this time is held up. It must exceed the delay from a command to its effect."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,10 +78,10 @@ class Tool:
                 raise SkillFailure("failed", f"the arm could not finish the phase {self._phase!r}: something is in its way")
 
     def descend(self, z: float, *, speed: float, lead: float) -> Generator[Motion, ArmState, bool]:
-        """Go to height `z` at `speed` m/s at most, the command never more than `lead` metres ahead of the arm. True if something stopped it.
+        """Go to height `z` at `speed` m/s at most, the command at most `lead` metres ahead of the arm. True if something stopped it.
 
         The lead bounds the force of a contact. Late states or commands slow the arm down; they are not taken for a contact, because that is
-        an arm that stands still for `STALL_S` although it is told to go on.
+        an arm that makes less than `CRAWL` metres of way in `STALL_S` seconds (what it holds may slip slowly through the fingers).
         """
         moved_at, farthest, before = self._seconds(), float(self.state.position[2]), self._seconds()
         while True:
@@ -93,7 +93,7 @@ class Tool:
             height = float(self.state.position[2])
             if abs(height - z) < ARRIVED / 2:
                 return False
-            if abs(height - farthest) > 0.0005:
+            if abs(height - farthest) > CRAWL:
                 moved_at, farthest = self._seconds(), height
             if self._seconds() - moved_at > STALL_S:
                 touched = abs(height - z) > ARRIVED
