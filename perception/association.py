@@ -179,7 +179,13 @@ class ObjectTracker:
         return "empty" if farther.mean() > 0.8 else "there"
 
     def _tidy(self) -> None:
-        """Drop what has been lost for long, and a lost one for which a newer object of the same name has come."""
+        """Drop what has been lost for long, a lost one for which a newer one of its name has come, the younger of two in one place."""
+        twins: set[int] = set()
+        for index, elder in enumerate(self._tracks):
+            for younger in self._tracks[index + 1 :]:
+                if elder.id not in twins and self._held not in (elder.id, younger.id) and _one_place(elder, younger):
+                    twins.add(younger.id)
+        self._tracks = [track for track in self._tracks if track.id not in twins]
         names = [(track.label, track.last_seen_ns) for track in self._tracks if track.status in ("visible", "held")]
         self._tracks = [
             track
@@ -190,6 +196,14 @@ class ObjectTracker:
                 or any(label == track.label and seen_ns > track.last_seen_ns for label, seen_ns in names)
             )
         ]
+
+
+def _one_place(elder: _Track, younger: _Track) -> bool:
+    """True if two objects of one name are where only one can be. A lost object is nowhere."""
+    if elder.label != younger.label or "lost" in (elder.status, younger.status) or elder.newest is None or younger.newest is None:
+        return False
+    room = np.minimum(elder.newest.extent, younger.newest.extent)
+    return bool((np.abs(elder.position - younger.position) < np.maximum(0.5 * room, 0.01)).all())
 
 
 def _resting_cost(track: _Track, observation: Observation) -> float:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -69,7 +70,8 @@ def load(kind: Kind, model: str) -> Checkpoint:
         "owlv2": transformers.Owlv2ForObjectDetection,
         "clipseg": transformers.CLIPSegForImageSegmentation,
     }[family]
-    network = _attempt(kind, model, local, lambda offline: network_class.from_pretrained(place, local_files_only=offline))
+    with _without_progress_bar():
+        network = _attempt(kind, model, local, lambda offline: network_class.from_pretrained(place, local_files_only=offline))
     tokenizer = _attempt(kind, model, local, lambda offline: transformers.AutoTokenizer.from_pretrained(place, local_files_only=offline))
     preprocessor, _ = _attempt(
         kind, model, local, lambda offline: ImageProcessingMixin.get_image_processor_dict(place, local_files_only=offline)
@@ -107,6 +109,21 @@ def _attempt(kind: Kind, model: str, local: bool, read: Callable[[bool], T]) -> 
             f"the {kind} {model!r} is not in the local cache and cannot be fetched ({_first_line(error)}); "
             "check the id and the network, or use 'embedded' or a local folder"
         ) from error
+
+
+@contextmanager
+def _without_progress_bar() -> Iterator[None]:
+    """Loading weights takes milliseconds; downloads keep the hub's own bar."""
+    from transformers.utils import logging
+
+    hugging_face: Any = logging
+    shown = hugging_face.is_progress_bar_enabled()
+    hugging_face.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            hugging_face.enable_progress_bar()
 
 
 def _check_network() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from seesay.perception.shape import Solid, fit, fit_flat
 SAME_BOX = 0.6
 NEAR, FAR = 0.05, 20.0
 LEAST_PIXELS = 8
+SAME_ROOM, SAME_ROOM_SAME_NAME = 0.4, 0.2
+"""Share of their common room over which two observations are one thing; a block in a bowl shares up to 0.2 with it."""
 
 
 @dataclass(frozen=True)
@@ -226,26 +228,28 @@ def _touches_border(box: NDArray[np.float32], shape: tuple[int, ...]) -> bool:
 
 
 def _distinct(observations: list[Observation]) -> list[Observation]:
-    """Leave out weaker observations of a thing that is already there: overlapping boxes, one place, one size."""
+    """Two solids cannot be in one place: of observations that share much of their room, the best one stays and takes the others' names."""
     kept: list[Observation] = []
     for candidate in sorted(observations, key=lambda o: -o.score):
-        for other in kept:
-            close = np.linalg.norm(candidate.position[:2] - other.position[:2]) < 0.25 * float(min(candidate.extent[0], other.extent[0]))
-            ratio = float(np.prod(candidate.extent[:2]) / np.prod(other.extent[:2]))
-            if (
-                close
-                and 0.6 < ratio < 1.7
-                and _height_overlap(candidate, other) > 0.5
-                and iou(candidate.box[None], other.box[None])[0, 0] > 0.3
-            ):
+        for index, other in enumerate(kept):
+            if shared_room(candidate, other) > (SAME_ROOM_SAME_NAME if candidate.label == other.label else SAME_ROOM):
+                kept[index] = replace(other, alternatives=_joined(other, candidate))
                 break
         else:
             kept.append(candidate)
     return kept
 
 
-def _height_overlap(a: Observation, b: Observation) -> float:
-    """Share of the lower of the two that lies at the same height as the other."""
-    low = max(a.position[2] - a.extent[2] / 2, b.position[2] - b.extent[2] / 2)
-    high = min(a.position[2] + a.extent[2] / 2, b.position[2] + b.extent[2] / 2)
-    return float((high - low) / max(min(a.extent[2], b.extent[2]), 1e-6))
+def shared_room(a: Observation, b: Observation) -> float:
+    """Intersection over union of the bounding boxes of two observations in space, in [0, 1]; flat things count as 1 cm high."""
+    size_a, size_b = np.maximum(a.extent, 0.01), np.maximum(b.extent, 0.01)
+    sides = np.minimum(a.position + size_a / 2, b.position + size_b / 2) - np.maximum(a.position - size_a / 2, b.position - size_b / 2)
+    common = float(np.prod(np.clip(sides, 0, None)))
+    return common / (float(np.prod(size_a)) + float(np.prod(size_b)) - common)
+
+
+def _joined(best: Observation, other: Observation) -> tuple[Alternative, ...]:
+    """The alternatives of `best` and the names of `other`, best first, each once."""
+    scores = {a.label: a.score for a in (*other.alternatives, Alternative(other.label, other.score), *best.alternatives)}
+    scores.pop(best.label, None)
+    return tuple(Alternative(name, score) for name, score in sorted(scores.items(), key=lambda item: -item[1]))

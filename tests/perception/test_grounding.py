@@ -200,3 +200,23 @@ def test_a_box_on_the_bare_table_places_nothing_where_depth_is_real() -> None:
     found, _ = rc.perfect([thing], ids, camera)
     elsewhere = replace(found, boxes=np.array([[60, 100, 90, 130]], np.float32))
     assert ground(elsewhere, None, rc.depth_image(depth, camera), camera.info, camera.pose) == []
+
+
+def test_parts_of_a_thing_and_boxes_around_it_are_one_thing() -> None:
+    camera, thing = CAMERAS[0], rc.bowl("bowl", 0.0, 0.0)
+    depth, ids = rc.cast([thing], camera)
+    found, masks = rc.perfect([thing], ids, camera)
+    x0, y0, x1, y1 = found.boxes[0]
+    boxes = [[x0, y0, x1, y1], [x0, y0, (x0 + x1) / 2, (y0 + y1) / 2], [x0 + 20, y0 + 10, x1 + 30, y1 + 20], [x0 - 20, y0 - 25, x1, y1]]
+    several = replace(
+        found,
+        prompts=("bowl", "plate"),
+        boxes=np.array(boxes, np.float32),
+        scores=np.array([0.9, 0.6, 0.5, 0.4], np.float32),
+        prompt_indices=np.array([0, 0, 0, 1], np.int32),
+    )
+    for known in (masks, None):
+        (seen,) = ground(several, known, rc.depth_image(depth, camera), camera.info, camera.pose)
+        assert seen.label == "bowl"
+        assert miss(seen, thing) < 0.002
+    assert [a.label for a in seen.alternatives] == ["plate"]
