@@ -56,7 +56,7 @@ def run(node: Node, config: Config) -> None:
         state = arm.take(0)
         if state is not None:
             tracker.gripper(state.message)
-        for bundle in join.ready():
+        for bundle in {bundle.source.camera: bundle for bundle in join.ready()}.values():   # of each camera the newest
             place(bundle)
 
 
