@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from seesay.messages import Detections, Masks, Objects
 
 OPACITY = 0.4
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
+_DARK, _LIGHT = (25, 25, 25), (245, 245, 245)
 
 
 def draw(
@@ -20,28 +22,31 @@ def draw(
 ) -> NDArray[np.uint8]:
     """Return a copy of `(H, W, 3) uint8` RGB with masks tinted, boxes framed and labels written, `(H * scale, W * scale, 3) uint8`.
 
-    objects: adds id and position of those last seen in this picture (their `source` is that of `detections`).
+    masks: those of prompts with a box; all if there are no detections. objects: adds id and position of those last seen in this
+    picture (their `source` is that of `detections`). Lines and letters grow with the picture.
     scale: enlarges the picture before drawing so that text stays readable; 0 picks the factor that makes it about 640 pixels wide.
     """
-    factor = scale or max(1, round(640 / rgb.shape[1]))
+    factor = scale or max(1, min(8, round(640 / max(rgb.shape[1], rgb.shape[0] / 2))))
     canvas: NDArray[np.uint8] = cv2.resize(rgb, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC).astype(np.uint8, copy=False)
+    pen = _Pen(canvas, max(1.0, max(canvas.shape[:2]) / 900))
     if masks is not None:
-        shown = _shown(detections) if detections is not None else None
-        for prompt, mask in zip(masks.prompts, coding.decode(masks.counts, masks.starts, masks.height, masks.width), strict=True):
-            if mask.any() and (shown is None or prompt in shown):
-                _tint(canvas, mask, colour(prompt), factor)
-    places: list[tuple[int, int, int, int]] = []
+        shown = set(masks.prompts) if detections is None else {detections.prompts[index] for index in detections.prompt_indices}
+        pen.tint(masks, shown)
     if detections is not None:
-        for box, score, index in zip(detections.boxes, detections.scores, detections.prompt_indices, strict=True):
-            prompt = detections.prompts[index]
-            _frame(canvas, box * factor, f"{prompt} {score:.2f}", colour(prompt), places)
+        names = [detections.prompts[index] for index in detections.prompt_indices]
+        for box, name in zip(detections.boxes, names, strict=True):
+            pen.frame(box * factor, colour(name))
+        for box, name, score in zip(detections.boxes, names, detections.scores, strict=True):
+            pen.label(box * factor, f"{name} {score:.2f}", colour(name))
     if objects is not None:
         source = detections.header.source if detections is not None else None
         for thing in objects.objects:
             if source is None or (thing.source.camera == source.camera and thing.status in ("visible", "occluded")):
                 x, y, z = thing.position * 100
                 text = f"#{thing.id} {thing.label} ({x:+.1f}, {y:+.1f}, {z:.1f}) cm"
-                _frame(canvas, thing.box * factor, text, colour(thing.label), places, thin=detections is not None)
+                if detections is None:
+                    pen.frame(thing.box * factor, colour(thing.label))
+                pen.label(thing.box * factor, text, colour(thing.label))
     return canvas
 
 
@@ -71,39 +76,53 @@ _WORDS = {
 }
 
 
-def _shown(detections: Detections) -> set[str]:
-    return {detections.prompts[index] for index in detections.prompt_indices}
+class _Pen:
+    """Draws on `(H, W, 3) uint8` RGB in place; `unit` is the width of a thin line in pixels."""
 
+    def __init__(self, canvas: NDArray[np.uint8], unit: float) -> None:
+        self.canvas = canvas
+        self._thin, self._thick = round(unit), round(2 * unit)
+        self._size = (0.4 if unit == 1.0 else 0.45) * unit
+        self._plates: list[tuple[int, int, int, int]] = []
 
-def _tint(canvas: NDArray[np.uint8], mask: NDArray[np.bool_], paint: tuple[int, int, int], factor: int) -> None:
-    large = cv2.resize(mask.astype(np.uint8), (canvas.shape[1], canvas.shape[0]), interpolation=cv2.INTER_NEAREST).astype(bool)
-    canvas[large] = ((1 - OPACITY) * canvas[large] + OPACITY * np.array(paint)).astype(np.uint8)
-    edges, _ = cv2.findContours(large.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(canvas, edges, -1, paint, 1, cv2.LINE_AA)
+    def tint(self, masks: Masks, shown: set[str]) -> None:
+        """Tint and outline the masks of those prompts; where several overlap, with the mean of their colours."""
+        height, width = self.canvas.shape[:2]
+        tint, layers = np.zeros((masks.height, masks.width, 3), np.float32), np.zeros((masks.height, masks.width), np.float32)
+        for place, prompt in enumerate(masks.prompts):
+            if prompt in shown:
+                mask = coding.decode_one(masks.counts[masks.starts[place] : masks.starts[place + 1]], masks.height, masks.width)
+                tint[mask] += colour(prompt)
+                layers += mask
+        tint /= np.maximum(layers, 1)[..., None]
+        paint: NDArray[Any] = cv2.resize(tint, (width, height), interpolation=cv2.INTER_NEAREST)
+        covered = cv2.resize((layers > 0).astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
+        covered &= paint.any(axis=2)
+        self.canvas[covered] = ((1 - OPACITY) * self.canvas[covered] + OPACITY * paint[covered]).astype(np.uint8)
+        edges, _ = cv2.findContours(covered.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(self.canvas, edges, -1, _DARK, self._thick, cv2.LINE_AA)
+        cv2.drawContours(self.canvas, edges, -1, _LIGHT, self._thin, cv2.LINE_AA)
 
+    def frame(self, box: NDArray[np.float32], paint: tuple[int, int, int]) -> None:
+        """A box with a dark rim."""
+        x0, y0, x1, y1 = (round(float(value)) for value in box)
+        cv2.rectangle(self.canvas, (x0, y0), (x1, y1), _DARK, self._thick + 2 * self._thin, cv2.LINE_AA)
+        cv2.rectangle(self.canvas, (x0, y0), (x1, y1), paint, self._thick, cv2.LINE_AA)
 
-def _frame(
-    canvas: NDArray[np.uint8],
-    box: NDArray[np.float32],
-    text: str,
-    paint: tuple[int, int, int],
-    places: list[tuple[int, int, int, int]],
-    thin: bool = False,
-) -> None:
-    """A box and its text on a dark plate above it, moved down until it covers no other text."""
-    x0, y0, x1, y1 = (round(float(value)) for value in box)
-    if not thin:
-        cv2.rectangle(canvas, (x0, y0), (x1, y1), paint, 2, cv2.LINE_AA)
-    size = 0.4 if canvas.shape[1] < 900 else 0.6
-    (width, height), base = cv2.getTextSize(text, _FONT, size, 1)
-    left = max(0, min(x0, canvas.shape[1] - width - 4))
-    top = max(0, y0 - height - base - 2)
-    for _ in range(20):
-        plate = (left, top, left + width + 4, top + height + base + 2)
-        clash = next((p for p in places if plate[0] < p[2] and p[0] < plate[2] and plate[1] < p[3] and p[1] < plate[3]), None)
-        if clash is None or clash[3] + height + base + 2 > canvas.shape[0]:
-            break
-        top = clash[3]
-    places.append(plate)
-    cv2.rectangle(canvas, plate[:2], plate[2:], (25, 25, 25), -1)
-    cv2.putText(canvas, text, (left + 2, top + height + 1), _FONT, size, paint, 1, cv2.LINE_AA)
+    def label(self, box: NDArray[np.float32], text: str, paint: tuple[int, int, int]) -> None:
+        """A text on a dark plate above a box, moved down until it covers no other text."""
+        x0, y0 = round(float(box[0])), round(float(box[1]))
+        (width, height), base = cv2.getTextSize(text, _FONT, self._size, self._thin)
+        across, down = width + 4 * self._thin, height + base + 2 * self._thin
+        left = max(0, min(x0, self.canvas.shape[1] - across))
+        top = max(0, min(y0, self.canvas.shape[0]) - down)
+        for _ in range(20):
+            plate = (left, top, left + across, top + down)
+            clash = next((p for p in self._plates if plate[0] < p[2] and p[0] < plate[2] and plate[1] < p[3] and p[1] < plate[3]), None)
+            if clash is None or clash[3] + down > self.canvas.shape[0]:
+                break
+            top = clash[3]
+        self._plates.append(plate)
+        cv2.rectangle(self.canvas, plate[:2], plate[2:], _DARK, -1)
+        where = (left + 2 * self._thin, top + height + self._thin)
+        cv2.putText(self.canvas, text, where, _FONT, self._size, paint, self._thin, cv2.LINE_AA)

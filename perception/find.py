@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from seesay.errors import SourceError
+from seesay import masks as coding
+from seesay.errors import PromptError, SourceError
 from seesay.messages import Detections, Header, Image, Masks, PromptSet
 from seesay.perception.annotate import draw
 from seesay.perception.detector import Detector
+from seesay.perception.outputs import Film, Stage, staged, write_picture
 from seesay.perception.pipeline import found
 from seesay.perception.prompts import clean
 from seesay.perception.segmenter import Segmenter
 from seesay.perception.sources import PictureSource, open_source
 
 FORMAT = "seesay-find/1"
-LIVE_FPS = 10.0
+RESULTS = "results.json"
 
 
 @dataclass
@@ -56,15 +55,17 @@ def find(
     limit: int = 0,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> FindReport:
-    """Look at every picture of a source and write to `out_dir`: `<name>.png` per picture or `found.mp4`, and `found.json`.
+    """Look at every picture of a source and write to `out_dir`: `<name>_found.png` (.jpg for a JPEG) per picture, or `<name>_found.mp4`,
+    and `results.json`: per picture its name, size and time, boxes (xyxy pixels) with scores, and masks as uncompressed COCO run lengths.
 
-    limit: stop after so many pictures, 0 takes all. progress: called with (pictures done, pictures in all or None).
-    Files appear whole or not at all; Ctrl-C ends a camera or stream and what was found so far is written.
-    Raises SourceError, PromptError, ModelError.
+    segmenter: None leaves masks out; else there is one for each prompt that has a box. limit: stop after so many pictures, 0 takes all.
+    progress: called with (pictures done, pictures in all or None). One picture at a time is in memory.
+    All files appear together at the end, or none; Ctrl-C ends a camera or stream, and what was found so far is written.
+    Raises SourceError, PromptError, and ConfigError if `out_dir` cannot be written.
     """
-    words = PromptSet(Header(0), 1, clean(prompts))
+    words = PromptSet(Header(0), 1, tuple(dict.fromkeys(clean(prompts))))
     if not words.prompts:
-        raise SourceError("expected at least one thing to look for, got none; name it, such as 'a red block'")
+        raise PromptError("expected at least one thing to look for, got none; name it, such as 'a red block'")
     detector.check(words.prompts)
     if segmenter is not None:
         segmenter.check(words.prompts)
@@ -72,42 +73,46 @@ def find(
     report = FindReport(opened.name, boxes=dict.fromkeys(words.prompts, 0), best=dict.fromkeys(words.prompts, 0.0))
     with opened:
         pictures = iter(opened)
-        first = next(pictures)
-        out_dir.mkdir(parents=True, exist_ok=True)
-        moving = opened.kind in ("video", "camera", "stream")
-        with _whole(out_dir / "found.json", report) as log, _film(out_dir / "found.mp4", moving, opened.fps or LIVE_FPS, report) as film:
-            log.write(_head(opened, words, detector, segmenter))
+        image: Image | None = next(pictures)   # a source without any picture leaves no folder behind
+        with (
+            staged(out_dir, last=RESULTS) as stage,
+            _film(stage, opened) as film,
+            (stage.folder / RESULTS).open("w", encoding="utf-8") as results,
+        ):
+            results.write(_head(opened, words, detector, segmenter, film))
             try:
-                for image in _chain(first, pictures):
+                while image is not None:
                     detections = detector.detect(image, words)
                     masks = segmenter.segment(image, found(detections)) if segmenter is not None else None
-                    name = opened.label(image.header.sequence)
-                    picture = draw(image.data, detections, masks)
+                    name, drawn = opened.label(image.header.sequence), draw(image.data, detections, masks)
                     if film is not None:
-                        film(picture)
-                    else:
-                        _write_png(_free(out_dir / f"{Path(name).stem}.png", report), picture, report)
-                    log.write(("," if report.pictures else "") + "\n" + json.dumps(_frame(name, image, opened.fps, detections, masks)))
+                        film.add(drawn, opened.time_s)
+                    annotated = write_picture(stage, name, drawn) if film is None else None
+                    frame = _frame(name, annotated, image, opened.time_s, detections, masks)
+                    results.write(("," if report.pictures else "") + "\n" + json.dumps(frame))
                     _count(report, detections)
                     if progress is not None:
                         progress(report.pictures, opened.count)
-                    if limit and report.pictures >= limit:
-                        break
+                    image = next(pictures, None) if not limit or report.pictures < limit else None
             except (KeyboardInterrupt, SourceError) as end:
                 if not opened.live or not report.pictures:
                     raise
                 report.end = str(end) or "stopped by Ctrl-C"
             report.skipped = list(opened.skipped)
-            log.write("\n], " + json.dumps({"pictures": report.pictures, "skipped": report.skipped, "end": report.end})[1:] + "\n")
+            tail = {"pictures": report.pictures, "skipped": report.skipped, "end": report.end}
+            results.write("\n], " + json.dumps(tail)[1:] + "\n")
+    report.files = [str(path) for path in stage.written]
     return report
 
 
-def _chain(first: Image, rest: Iterator[Image]) -> Iterator[Image]:
-    yield first
-    yield from rest
+def _film(stage: Stage, source: PictureSource) -> AbstractContextManager[Film | None]:
+    if source.kind in ("image", "folder"):
+        return nullcontext()
+    stem = Path(source.name).stem if source.kind == "video" and "://" not in source.name else source.kind
+    return Film(stage.folder / f"{stem}_found.mp4", source)
 
 
-def _head(source: PictureSource, words: PromptSet, detector: Detector, segmenter: Segmenter | None) -> str:
+def _head(source: PictureSource, words: PromptSet, detector: Detector, segmenter: Segmenter | None, film: Film | None) -> str:
     head = {
         "format": FORMAT,
         "source": source.name,
@@ -117,25 +122,34 @@ def _head(source: PictureSource, words: PromptSet, detector: Detector, segmenter
         "threshold": detector.threshold,
         "segmenter": segmenter.name if segmenter is not None else None,
         "mask_threshold": segmenter.threshold if segmenter is not None else None,
+        "video": film.path.name if film is not None else None,
     }
     return json.dumps(head)[:-1] + ', "frames": ['
 
 
-def _frame(name: str, image: Image, fps: float, detections: Detections, masks: Masks | None) -> dict[str, Any]:
-    """One picture as JSON data: boxes xyxy in pixels; masks as run lengths in row-major order, zeros first."""
-    frame: dict[str, Any] = {"name": name, "sequence": image.header.sequence, "width": image.width, "height": image.height}
-    if fps:
-        frame["time_s"] = round(image.header.sequence / fps, 4)
-    frame["detections"] = [
-        {"prompt": detections.prompts[index], "score": round(float(score), 4), "box": [round(float(v), 2) for v in box]}
-        for box, score, index in zip(detections.boxes, detections.scores, detections.prompt_indices, strict=True)
-    ]
+def _frame(
+    name: str, annotated: str | None, image: Image, time_s: float | None, detections: Detections, masks: Masks | None
+) -> dict[str, Any]:
+    """One picture as JSON data. `rle` is what `pycocotools.mask.frPyObjects` takes: column-major run lengths, zeros first."""
+    frame: dict[str, Any] = {
+        "name": name,
+        "annotated": annotated,
+        "sequence": image.header.sequence,
+        "time_s": None if time_s is None else round(time_s, 6),
+        "width": image.width,
+        "height": image.height,
+        "detections": [
+            {"prompt": detections.prompts[index], "score": round(float(score), 4), "box": [round(float(v), 2) for v in box]}
+            for box, score, index in zip(detections.boxes, detections.scores, detections.prompt_indices, strict=True)
+        ],
+    }
     if masks is not None:
         frame["masks"] = []
-        for place, prompt in enumerate(masks.prompts):
+        for place, (prompt, score) in enumerate(zip(masks.prompts, masks.scores, strict=True)):
             runs = masks.counts[masks.starts[place] : masks.starts[place + 1]]
-            score, pixels = round(float(masks.scores[place]), 4), int(runs[1::2].sum())
-            frame["masks"].append({"prompt": prompt, "score": score, "pixels": pixels, "counts": runs.tolist()})
+            columns = coding.encode_one(np.asfortranarray(coding.decode_one(runs, masks.height, masks.width)).T)
+            rle = {"size": [masks.height, masks.width], "counts": columns.tolist()}
+            frame["masks"].append({"prompt": prompt, "score": round(float(score), 4), "area": int(runs[1::2].sum()), "rle": rle})
     return frame
 
 
@@ -145,60 +159,3 @@ def _count(report: FindReport, detections: Detections) -> None:
         prompt = detections.prompts[index]
         report.boxes[prompt] += 1
         report.best[prompt] = max(report.best[prompt], round(float(score), 4))
-
-
-def _free(path: Path, report: FindReport) -> Path:
-    """The path, or with a number if this run wrote it already: `a.jpg` and `a.png` in one folder."""
-    number, free = 2, path
-    while str(free) in report.files:
-        free, number = path.with_stem(f"{path.stem}-{number}"), number + 1
-    return free
-
-
-def _write_png(path: Path, rgb: NDArray[np.uint8], report: FindReport) -> None:
-    _, content = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(content.tobytes())
-    os.replace(part, path)
-    report.files.append(str(path))
-
-
-@contextmanager
-def _whole(path: Path, report: FindReport) -> Iterator[IO[str]]:
-    """A text file that appears under its name only when it is complete."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("w", encoding="utf-8") as file:
-            yield file
-        os.replace(part, path)
-        report.files.append(str(path))
-    finally:
-        part.unlink(missing_ok=True)
-
-
-@contextmanager
-def _film(path: Path, wanted: bool, fps: float, report: FindReport) -> Iterator[Callable[[NDArray[np.uint8]], None] | None]:
-    """A function that adds a picture to an MP4, which appears under its name only when it is complete; None if no film is wanted."""
-    if not wanted:
-        yield None
-        return
-    part = path.with_name(f".{path.stem}.part.mp4")
-    writers: list[Any] = []
-
-    def add(rgb: NDArray[np.uint8]) -> None:
-        if not writers:
-            writers.append(cv2.VideoWriter(str(part), cv2.VideoWriter.fourcc(*"mp4v"), fps, (rgb.shape[1], rgb.shape[0])))
-            if not writers[0].isOpened():
-                raise SourceError(f"cannot write a video to {path}; check that the folder can be written to")
-        writers[0].write(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
-
-    try:
-        yield add
-        if writers:
-            writers[0].release()
-            os.replace(part, path)
-            report.files.append(str(path))
-    finally:
-        for writer in writers:
-            writer.release()
-        part.unlink(missing_ok=True)
