@@ -63,7 +63,10 @@ class Demo:
 
 
 def run_demo(options: Demo) -> int:
-    """Run the whole demo. Return 0 if the simulator says that the task is done, else 1. Raises UserError for a task that names nothing there is."""
+    """Run the whole demo. Return 0 if the simulator says that the task is done, else 1.
+
+    Raises UserError for a task that names nothing that the skills know.
+    """
     console = Console(stderr=options.as_json)
     instruction = instruction_of(options.task)
     check_instruction(instruction.text, load_library("tabletop"))
