@@ -245,7 +245,6 @@ def _configure(socket: zmq.Socket[bytes], topic: Topic[Any]) -> None:
     depth = 2 if topic.keep == "latest" else max(2, topic.depth)
     options = {
         zmq.LINGER: 0, zmq.SNDHWM: depth, zmq.RCVHWM: depth, zmq.MAXMSGSIZE: MAX_PART_BYTES,
-        zmq.HEARTBEAT_IVL: 500, zmq.HEARTBEAT_TIMEOUT: 1500, zmq.HEARTBEAT_TTL: 2000,
         zmq.RECONNECT_IVL: 50, zmq.RECONNECT_IVL_MAX: 200, zmq.HANDSHAKE_IVL: 3000,
     }  # fmt: skip
     for option, value in options.items():
