@@ -61,7 +61,10 @@ def _show(console: Console, report: FindReport) -> None:
     for prompt, boxes in report.boxes.items():
         table.add_row(prompt, str(boxes), f"{report.best[prompt]:.2f}" if boxes else "", style="" if boxes else "dim")
     console.print(table)
-    for name in report.skipped:
-        console.print(f"skipped {name}: it cannot be read", style="yellow", highlight=False, markup=False)
+    if report.skipped:
+        names = ", ".join(report.skipped[:5]) + (", ..." if len(report.skipped) > 5 else "")
+        console.print(f"skipped {len(report.skipped)} that cannot be read: {names}", style="yellow", highlight=False, markup=False)
+    if report.end:
+        console.print(f"ended: {report.end}", style="yellow", highlight=False, markup=False)
     shown = report.files if len(report.files) <= 4 else [*report.files[:3], f"... {len(report.files) - 3} more"]
     console.print("wrote " + ", ".join(shown), highlight=False, markup=False)
