@@ -24,7 +24,7 @@ CAMERAS = ("front", "side")
 
 @dataclass(frozen=True)
 class Truth:
-    """A true object: name, `box` (4,) float32 xyxy pixels of what is visible, `visible` share of its silhouette, label in the mask picture."""
+    """A true object: `box` (4,) float32 xyxy pixels of what is visible, `visible` share of its silhouette, `label` in the mask picture."""
 
     name: str
     box: NDArray[np.float32]

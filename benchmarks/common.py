@@ -24,15 +24,18 @@ def cache(name: str) -> Path:
 
 def circumstances() -> dict[str, Any]:
     """The machine, the commit and the versions that a figure belongs to."""
-    model = next((line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), platform.processor())
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent, check=False)
+    names = (line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name"))
+    model = next(names, platform.processor())
+    git = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(git, capture_output=True, text=True, cwd=Path(__file__).parent, check=False)
     versions = {}
     for name in ("numpy", "torch", "transformers", "mujoco", "pyzmq"):
         try:
             versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return {"cpu": model, "cores": os.cpu_count(), "commit": commit.stdout.strip(), "python": platform.python_version(), "versions": versions}
+    machine = {"cpu": model, "cores": os.cpu_count(), "python": platform.python_version()}
+    return {**machine, "commit": commit.stdout.strip(), "versions": versions}
 
 
 def show(title: str, figures: dict[str, Any], as_json: bool, bars: dict[str, tuple[str, float]] | None = None) -> None:

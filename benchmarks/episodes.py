@@ -32,6 +32,8 @@ from seesay.sim.world import World
 MISPLACED = 0.025
 """Error in x and y, in metres, from which on a failed grasp or placing counts as a failure of perception."""
 PAUSE_S = 0.25
+MOST_STEPS = 5
+"""As in SayCan's notebook."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,13 @@ def to_view(view: CameraView) -> View:
 
 
 def run_episode(
-    assignment: Assignment, seed: int, mode: Mode, detector: Detector | None, segmenter: Segmenter | None, library: Library, scorer: LanguageScorer
+    assignment: Assignment,
+    seed: int,
+    mode: Mode,
+    detector: Detector | None,
+    segmenter: Segmenter | None,
+    library: Library,
+    scorer: LanguageScorer,
 ) -> Episode:
     """Run one assignment to its end and judge it by the simulator's true state. Without a detector, true boxes and masks take its place."""
     assert assignment.goal is not None
@@ -86,8 +94,8 @@ def run_episode(
     clock = WorldClock(world)
     executor = SafeExecutor(ArmExecutor(SimArm(world), clock), Workspace(), 60.0, 30.0, clock)
     judge = Judge(world, assignment.goal)
-    task = Task(Instruction(Header(world.time_ns, clock="sim"), str(seed), assignment.instruction), SayCan(library, scorer, mode=mode), world.time_ns,
-                max_steps=5)  # fmt: skip
+    instruction = Instruction(Header(world.time_ns, clock="sim"), str(seed), assignment.instruction)
+    task = Task(instruction, SayCan(library, scorer, mode=mode), world.time_ns, max_steps=MOST_STEPS)
     choices: list[str] = []
     notes: list[str] = []
     with Cameras(world) as cameras, contextlib.ExitStack() as eyes:
@@ -111,8 +119,9 @@ def run_episode(
     outcome = move.result.outcome
     success = verdict.success and outcome == "done"
     cause = "" if success else _cause(notes, outcome, objects, assignment.goal)
-    return Episode(seed, mode, assignment.instruction, success, cause, outcome, verdict.message if not success else move.result.message,
-                   len(choices), round(world.time_ns / 1e9, 1), tuple(choices))  # fmt: skip
+    message = move.result.message if success else f"{verdict.message}; {move.result.message}"
+    seconds = round(world.time_ns / 1e9, 1)
+    return Episode(seed, mode, assignment.instruction, success, cause, outcome, message, len(choices), seconds, tuple(choices))
 
 
 def _blame(goal: Any, step: PlanStep, objects: Objects, world: World) -> str:

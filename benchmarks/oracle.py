@@ -36,9 +36,8 @@ class OracleEyes:
     def segment(self, image: Image, prompts: PromptSet) -> Masks:
         drawn = np.array(self._masks(image, prompts), bool).reshape(-1, image.height, image.width)
         counts, starts = masks.encode(drawn)
-        return Masks(
-            image.header, prompts.version, prompts.prompts, "oracle", image.height, image.width, counts, starts, drawn.any((1, 2)).astype(np.float32)
-        )
+        scores = drawn.any((1, 2)).astype(np.float32)
+        return Masks(image.header, prompts.version, prompts.prompts, "oracle", image.height, image.width, counts, starts, scores)
 
     def _masks(self, image: Image, prompts: PromptSet) -> list[NDArray[np.bool_]]:
         assert image.header.source is not None

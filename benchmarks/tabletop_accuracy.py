@@ -1,8 +1,8 @@
 """How well the embedded checkpoints see the tabletop: `python -m benchmarks.tabletop_accuracy --json`.
 
 Every picture is asked for all sixty colour-shape names. `ap50`: COCO's average precision at IoU 0.5, averaged over the names, by
-faster-coco-eval; objects of which less than 30 % is visible are ignored. `ap50_unseen_pairs`: the same over the six names that the evaluation-only
-checkpoint never met. `false_positive_rate`: share of (picture, absent name) pairs with a box over the shipped threshold.
+faster-coco-eval; objects of which less than 30 % is visible are ignored. `ap50_unseen_pairs`: the same over the six names that the
+evaluation-only checkpoint never met. `false_positive_rate`: share of (picture, absent name) pairs with a box over the shipped threshold.
 `recall_at_threshold`: share of objects found over it. `miou`: mean over (picture, present name) of the mask's IoU.
 """
 

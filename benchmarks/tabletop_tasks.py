@@ -1,9 +1,9 @@
 """Single pick-and-place instructions through the whole loop: `python -m benchmarks.tabletop_tasks --json`.
 
-Each seeded episode lays a table, gives an instruction and always the 53 options of SayCan's tabletop (never only what is visible), and runs
-perceive, score, choose, execute, perceive again, until `done`, in one process on simulated time. The same episodes run with the language model alone
-and with the affordances alone. Success is the simulator's own verdict when the planner has said done. Finished episodes are kept: a run that was
-interrupted goes on.
+Each seeded episode lays a table, gives an instruction and always the 53 options of SayCan's tabletop (never only what is visible), and
+runs perceive, score, choose, execute, perceive again, until `done`, in one process on simulated time. The same episodes run with the
+language model alone and with the affordances alone. Success is the simulator's own verdict when the planner has said done. Finished
+episodes are kept: a run that was interrupted goes on.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def main() -> None:
                     known[seed, mode] = row
                     file.write(json.dumps(row) + "\n")
                     file.flush()
-    rows = {mode: [known[seed, mode] for seed in range(FIRST_SEED, FIRST_SEED + arguments.episodes) if (seed, mode) in known] for mode in MODES}
+    seeds = range(FIRST_SEED, FIRST_SEED + arguments.episodes)
+    rows = {mode: [known[seed, mode] for seed in seeds if (seed, mode) in known] for mode in MODES}
     causes = Counter(row["cause"] for row in rows["combined"] if not row["success"])
     figures: dict[str, Any] = {
         "n": len(rows["combined"]), "n_options": len(library.candidates()), "success": share(rows["combined"]),

@@ -40,6 +40,8 @@ def run(node: Node, config: Config) -> None:
         for _ in _paced(node, 1 / config.state_hz, config.speed):
             for order in stops.take_all():
                 engaged = order.message.engaged
+            if engaged:
+                world.hold()
             command = commands.take(0)
             if command is not None and not engaged:
                 world.command(command.message)

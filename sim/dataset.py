@@ -1,9 +1,10 @@
 """Training pictures: random tabletop scenes rendered to disk, by seed, resumable.
 
-One compiled model with a pool of objects serves many pictures: poses, colours, textures, lights and the camera change between two renders,
-so that a picture costs its drawing and little more. `python -m seesay.sim.dataset OUT --scenes 20000` writes shards of
+One compiled model with a pool of objects serves many pictures: poses, colours, textures, lights and the camera change between two
+renders, so that a picture costs its drawing and little more. `python -m seesay.sim.dataset OUT --scenes 20000` writes shards of
 `images (N, H, W, 3) uint8 RGB`, `labels (N, H, W) uint8` (0 = background, k = object k of the table) and
-`objects (N, 12, 8) float32`: colour index, shape index, x0, y0, x1, y1 of the visible part in pixels, visible pixels, whole pixels; -1 = none.
+`objects (N, 12, 8) float32`: colour index, shape index, x0, y0, x1, y1 of the visible part in pixels, visible pixels, whole pixels;
+-1 = none.
 """
 
 from __future__ import annotations
@@ -32,9 +33,11 @@ PER_MODEL = 250
 SHARD = 500
 AWAY = (0.0, 0.0, -50.0)
 
+Drawn = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]
+
 
 def silhouette_area(thing: SceneObject, k: NDArray[np.float64], optical: NDArray[np.float64]) -> float:
-    """Pixels that the whole object would cover if nothing hid it: the hull of its projected outline (all shapes are convex from outside)."""
+    """Pixels that the whole object would cover if nothing hid it: the hull of its projected outline (all are convex from outside)."""
     angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     if thing.shape == "block":
         half = thing.size[0] / 2
@@ -89,7 +92,7 @@ class Pool:
             )
         )
         room = ROOM.replace('material="table"', 'material="surface0"').replace('material="floor"', 'material="surface1"')
-        lights = '<light name="l0" castshadow="false"/>' * 0 + "".join(f'<light name="l{k}" castshadow="false"/>' for k in range(3))
+        lights = "".join(f'<light name="l{k}" castshadow="false"/>' for k in range(3))
         xml = (
             f"<mujoco>{HEADER}<asset>{assets}</asset><worldbody>{room}{lights}<camera name='view'/>"
             f"{bodies}{fingers}{palm}{clutter}</worldbody></mujoco>"
@@ -115,8 +118,8 @@ class Pool:
             count = int(self.model.body_geomnum[body])
             self.model.geom_rgba[geom : geom + count, :3] = rgb
 
-    def draw(self, rng: np.random.Generator, exclude: Collection[tuple[str, str]]) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
-        """One random picture: image `(H, W, 3) uint8` RGB, labels `(H, W) uint8`, objects `(SLOTS, 8) float32` as in the module's header."""
+    def draw(self, rng: np.random.Generator, exclude: Collection[tuple[str, str]]) -> Drawn:
+        """One random picture: image `(H, W, 3) uint8` RGB, labels `(H, W) uint8`, objects `(SLOTS, 8) float32` as the module says."""
         self.data.mocap_pos[:] = AWAY
         placed = self._arrange(rng, exclude)
         bodies = {}
@@ -221,7 +224,7 @@ class Pool:
             self._gripper(rng, placed[int(rng.integers(len(placed)))])
 
     def _gripper(self, rng: np.random.Generator, held: tuple[int, SceneObject]) -> None:
-        index, thing = held
+        thing = held[1]
         grey = rng.uniform(0.1, 0.6)
         reach = min(thing.radius if thing.shape != "block" else thing.size[0] / 2, 0.045) + 0.005 + rng.uniform(0, 0.02)
         above = rng.uniform(0.005, 0.05)
@@ -253,7 +256,7 @@ class Pool:
 
 
 def write(out: Path, count: int, split: Split, seed: int, exclude: Collection[tuple[str, str]], show: bool = True) -> None:
-    """Write `count` pictures as shards of SHARD into `out`; shards already there are kept. `seed` and the shard's number give its content."""
+    """Write `count` pictures as shards of SHARD into `out`; shards already there are kept. Seed and number give a shard's content."""
     out.mkdir(parents=True, exist_ok=True)
     shards = range((count + SHARD - 1) // SHARD)
     for shard in track(shards, description=f"rendering {out.name}", disable=not show):

@@ -110,7 +110,8 @@ def object_geoms(thing: SceneObject, name: str) -> tuple[str, str]:
         'specular="0.25" shininess="0.3" texuniform="true"/>'
     )
     if thing.shape == "block":
-        return asset, f'<geom name="{key}" type="box" group="{VISUAL}" size="{numbers([thing.size[0] / 2] * 3)}" density="{DENSITY}" {look}/>'
+        half = numbers([thing.size[0] / 2] * 3)
+        return asset, f'<geom name="{key}" type="box" group="{VISUAL}" size="{half}" density="{DENSITY}" {look}/>'
     if thing.shape == "ball":
         return asset, f'<geom name="{key}" type="sphere" group="{VISUAL}" size="{numbers([thing.size[0]])}" density="{DENSITY}" {look}/>'
     radius, height = thing.size
@@ -155,7 +156,8 @@ def room_assets(table: str, floor: str, seed: int) -> tuple[str, dict[str, bytes
     files = {"table.png": textures.png(textures.surface(table, rng)), "floor.png": textures.png(textures.surface(floor, rng))}
     files |= {f"tint{k}.png": textures.png(textures.tint(k, rng)) for k in range(4)}
     xml = "".join(
-        f'<texture name="{name}" type="2d" file="{name}.png"/><material name="{name}" texture="{name}" texrepeat="{repeat}" specular="0.1"/>'
+        f'<texture name="{name}" type="2d" file="{name}.png"/>'
+        f'<material name="{name}" texture="{name}" texrepeat="{repeat}" specular="0.1"/>'
         for name, repeat in (("table", "1 1"), ("floor", "3 3"))
     )
     xml += "".join(f'<texture name="tint{k}" type="2d" file="tint{k}.png"/>' for k in range(4))

@@ -42,7 +42,7 @@ def _level(name: str, rng: np.random.Generator, size: int) -> NDArray[np.float64
         level = sum(_value_noise(rng, size, 2**k) / 2**k for k in range(1, 6)) / 0.97
     else:
         raise ValueError(f"unknown texture {name!r}")
-    return np.clip(level, 0, 1)
+    return np.asarray(np.clip(level, 0, 1), np.float64)
 
 
 def surface(name: str, rng: np.random.Generator, size: int = 256) -> NDArray[np.uint8]:

@@ -11,6 +11,7 @@ import copy
 import json
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from torch import Tensor
 from seesay.perception.training.data import Batch, Shards, batches
 from seesay.perception.training.evaluate import evaluate
 from seesay.perception.training.losses import Weights, total
-from seesay.perception.training.model import IMAGE, Student, export
+from seesay.perception.training.model import IMAGE, Student, export, normalise
 from seesay.perception.training.vocabulary import LENGTH, PAIRS, make_tokenizer, sample_prompts
 
 MUON_RATE, ADAM_RATE = 1e-3, 7e-4
@@ -38,7 +39,8 @@ def rate(step: int, steps: int, cooldown: float) -> float:
 
 def optimisers(student: Student) -> list[torch.optim.Optimizer]:
     """Muon for the matrices of the transformer layers, AdamW for all else."""
-    inner, outer = [], []
+    inner: list[torch.nn.Parameter] = []
+    outer: list[torch.nn.Parameter] = []
     for name, value in student.named_parameters():
         (inner if value.ndim == 2 and ".layers." in name else outer).append(value)
     return [
@@ -94,8 +96,9 @@ class Trainer:
         targets |= _mask_targets(rng, batch, meaning)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.arguments.bf16):
             text = self.student.encode_text(*self.tokens(texts))
-            loss, terms = total(self.student, torch.from_numpy(batch.pixels), text, torch.from_numpy(meaning.T.copy()), targets, weights)
-        loss.backward()
+            pixels, matches = normalise(torch.from_numpy(batch.pixels)), torch.from_numpy(meaning.T.copy())
+            loss, terms = total(self.student, pixels, text, matches, targets, weights)
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)
         share = rate(self.step, self.arguments.steps, self.arguments.cooldown)
         for optimiser, full in zip(self.optimisers, (MUON_RATE, ADAM_RATE), strict=True):
@@ -126,8 +129,8 @@ def _held_out() -> set[tuple[str, str]]:
 
 
 def _mask_targets(rng: np.random.Generator, batch: Batch, meaning: np.ndarray) -> dict[str, Tensor]:
-    """For the first half of the pictures one prompt each, four in five of them about something in the picture, and its mask."""
-    number = max(1, len(batch.pixels) // 2)
+    """For the first third of the pictures one prompt each, four in five of them about something in the picture, and its mask."""
+    number = max(1, len(batch.pixels) // 3)
     ends = [*batch.first[1:], len(batch.pairs)]
     prompts, masks = [], []
     for b in range(number):
@@ -150,7 +153,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the training state, outside the checkout")
     parser.add_argument("--start", type=Path, help="state.pt to start from when --out has none")
     parser.add_argument("--steps", type=int, default=8000)
-    parser.add_argument("--small-steps", type=int, default=4000, help="steps at 160 and 192 px (one to three) before going to 256 px")
+    parser.add_argument("--close-steps", type=int, default=1000, help="steps at 160 px, close to the objects")
+    parser.add_argument("--small-steps", type=int, default=4000, help="the step from which on pictures have 256 px instead of 192")
     parser.add_argument("--dense-steps", type=int, default=6000, help="steps in which every covered patch is a positive")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--cooldown", type=float, default=0.25)
@@ -176,14 +180,15 @@ def run(trainer: Trainer, arguments: argparse.Namespace) -> None:
     saved = time.monotonic()
     with Progress(*columns) as progress:
         bar = progress.add_task("training", total=arguments.steps, completed=trainer.step)
-        size, source = 0, iter(())
+        size = 0
+        source: Iterator[Batch] = iter(())
         while trainer.step < arguments.steps and not stop:
-            wanted = 160 if trainer.step < arguments.small_steps // 4 else 192 if trainer.step < arguments.small_steps else IMAGE
+            wanted = 160 if trainer.step < arguments.close_steps else 192 if trainer.step < arguments.small_steps else IMAGE
             if wanted != size:
                 size = wanted
                 source = batches(arguments.data, size, arguments.batch, arguments.seed, trainer.step)
-                if trainer.step == 0:
-                    trainer.student.whiten(torch.cat([torch.from_numpy(next(source).pixels) for _ in range(8)]))
+                if trainer.step == 0 and not arguments.start:
+                    trainer.student.whiten(normalise(torch.cat([torch.from_numpy(next(source).pixels) for _ in range(8)])))
             weights = Weights(inside=0.25 if trainer.step < arguments.dense_steps else 0.0)
             terms = trainer.train_step(next(source), weights)
             progress.update(bar, completed=trainer.step, description=f"loss {terms['loss']:.2f}")

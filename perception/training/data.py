@@ -6,13 +6,14 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset
 
-from seesay.perception.training.model import FINE, MEAN, PATCH, STD
+from seesay.perception.training.model import FINE, PATCH
 
 SLOTS = 12
 VISIBLE = 0.3
@@ -21,14 +22,19 @@ VISIBLE = 0.3
 
 @dataclass(frozen=True)
 class Sample:
-    """pixels `(3, S, S) float32` normalised; labels `(S, S) uint8`, 0 = background, k = row k - 1 of the tables;
-    boxes `(M, 4) float32` centre and size relative to the picture; pairs `(M,) int64` colour * 6 + shape; counts `(M,) bool` visible enough."""
+    """pixels `(S, S, 3) uint8` RGB; labels `(S, S) uint8`, 0 = background, k = row k - 1 of the tables;
+    boxes `(M, 4) float32` centre and size relative to the picture; pairs `(M,) int64` colour * 6 + shape;
+    counts `(M,) bool` visible enough."""
 
-    pixels: NDArray[np.float32]
+    pixels: NDArray[np.uint8]
     labels: NDArray[np.uint8]
     boxes: NDArray[np.float32]
     pairs: NDArray[np.int64]
     counts: NDArray[np.bool_]
+
+
+_NOISE = np.random.default_rng(0).standard_normal(1 << 20, np.float32)
+"""Noise is cut from one long row: drawing it anew for every picture cost more than all else."""
 
 
 class Shards:
@@ -59,7 +65,12 @@ class Shards:
 
 
 def augment(
-    rng: np.random.Generator, image: NDArray[np.uint8], labels: NDArray[np.uint8], objects: NDArray[np.float32], size: int, plain: bool = False
+    rng: np.random.Generator,
+    image: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    objects: NDArray[np.float32],
+    size: int,
+    plain: bool = False,
 ) -> Sample:
     """Crop (close to the objects at small sizes), flip, resize to `size` and change the light; with `plain` only resize."""
     height, width = labels.shape
@@ -71,12 +82,14 @@ def augment(
         image, labels = image[top : top + h, left : left + w], labels[top : top + h, left : left + w]
     if not plain and rng.random() < 0.5:
         image, labels = image[:, ::-1], labels[:, ::-1]
-    small = cv2.resize(np.ascontiguousarray(image), (size, size), interpolation=cv2.INTER_AREA if image.shape[0] > size else cv2.INTER_CUBIC)
-    labels = cv2.resize(np.ascontiguousarray(labels), (size, size), interpolation=cv2.INTER_NEAREST)
-    pixels = _tone(rng, small) if not plain else small.astype(np.float32) * np.float32(1 / 255)
-    boxes, pairs, counts, lookup = [], [], [], np.zeros(256, np.uint8)
-    scale_area = (image.shape[0] * image.shape[1]) / (size * size)
+    how = cv2.INTER_AREA if image.shape[0] > size else cv2.INTER_CUBIC
+    pixels = np.asarray(cv2.resize(np.ascontiguousarray(image), (size, size), interpolation=how), np.uint8)
+    scale_area = labels.size / (size * size)
+    labels = np.asarray(cv2.resize(np.ascontiguousarray(labels), (size, size), interpolation=cv2.INTER_NEAREST), np.uint8)
+    if not plain:
+        pixels = _tone(rng, pixels)
     areas = np.bincount(labels.ravel(), minlength=SLOTS + 1)
+    boxes, pairs, counts, lookup = [], [], [], np.zeros(256, np.uint8)
     for k in range(len(objects)):
         if objects[k, 0] < 0:
             continue
@@ -88,34 +101,30 @@ def augment(
         pairs.append(int(objects[k, 0]) * 6 + int(objects[k, 1]))
         counts.append(seen * scale_area / objects[k, 7] >= VISIBLE and seen >= 20)
         lookup[k + 1] = len(boxes)
-    normal = pixels * (1 / np.array(STD, np.float32)) - np.array(MEAN, np.float32) / np.array(STD, np.float32)
-    return Sample(
-        np.ascontiguousarray(normal.transpose(2, 0, 1)), lookup[labels], np.array(boxes, np.float32).reshape(-1, 4),
-        np.array(pairs, np.int64), np.array(counts, bool),
-    )  # fmt: skip
+    return Sample(pixels, lookup[labels], np.array(boxes, np.float32).reshape(-1, 4), np.array(pairs, np.int64), np.array(counts, bool))
 
 
-def _tone(rng: np.random.Generator, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Random exposure, tint and gamma, sometimes blur and noise; `(S, S, 3) uint8` to float32 in [0, 1]."""
+def _tone(rng: np.random.Generator, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Random exposure, tint and gamma, sometimes blur and noise; `(S, S, 3) uint8` to the same."""
     gain = rng.uniform(0.75, 1.25) * rng.uniform(0.94, 1.06, 3)
     levels = np.clip(np.linspace(0, 1, 256)[:, None] * gain, 0, 1) ** rng.uniform(0.8, 1.25)
-    table = np.asarray(levels * 255, np.uint8)[None]
-    picture = cv2.LUT(picture, table)
+    toned = cv2.LUT(picture, np.asarray(levels * 255, np.uint8)[None])
     if rng.random() < 0.3:
-        picture = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.3, 0.9)))
-    pixels = picture.astype(np.float32) * np.float32(1 / 255)
+        toned = cv2.GaussianBlur(toned, (0, 0), float(rng.uniform(0.3, 0.9)))
     if rng.random() < 0.5:
-        pixels += rng.standard_normal(pixels.shape, np.float32) * np.float32(rng.uniform(0, 0.025))
-    return pixels
+        start = int(rng.integers(len(_NOISE) - toned.size))
+        noise = _NOISE[start : start + toned.size].reshape(toned.shape)
+        toned = cv2.add(toned, np.multiply(noise, rng.uniform(0, 6.4), dtype=np.float32), dtype=cv2.CV_8U)
+    return np.asarray(toned, np.uint8)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Stacked samples. token_object `(B, N) int64`: row of the object that covers the patch, or -1; primary `(B, N) bool`: the patch whose
-    bias corner is nearest to the object's centre; fine `(B, N, FINE * FINE) int64`: 1 + row of the object in the middle of each cell of a patch,
-    or 0; objects of all pictures stand in one table: boxes, pairs, counts; `first` `(B,)` its offsets."""
+    """Stacked samples. token_object `(B, N) int64`: row of the object that covers the patch, or -1; primary `(B, N) bool`: the patch
+    whose bias corner is nearest to the object's centre; fine `(B, N, FINE * FINE) int64`: 1 + row of the object in the middle of
+    each cell of a patch, or 0; objects of all pictures stand in one table: boxes, pairs, counts; `first` `(B,)` its offsets."""
 
-    pixels: NDArray[np.float32]
+    pixels: NDArray[np.uint8]
     labels: NDArray[np.uint8]
     token_object: NDArray[np.int64]
     primary: NDArray[np.bool_]
@@ -127,7 +136,7 @@ class Batch:
 
 
 def assign(sample: Sample) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Which object each patch belongs to, and each object's primary patch (vision models' location bias is the patch's lower right corner)."""
+    """Which object each patch belongs to, and each object's primary patch (OWL-ViT's location bias is a patch's lower right corner)."""
     grid = sample.labels.shape[0] // PATCH
     rows = np.arange(grid * PATCH) // PATCH
     patch = (rows[:, None] * grid + rows[None]) * (SLOTS + 1)
@@ -156,9 +165,16 @@ def collate(samples: list[Sample]) -> Batch:
     fine = labels[:, cell // 2 :: cell, cell // 2 :: cell].astype(np.int64)
     fine = np.where(fine > 0, fine + first[:, None, None], 0).reshape(len(samples), grid, FINE, grid, FINE).transpose(0, 1, 3, 2, 4)
     return Batch(
-        np.stack([s.pixels for s in samples]), labels, tokens, np.stack(primaries), fine.reshape(len(samples), grid * grid, -1),
-        np.concatenate([s.boxes for s in samples]), np.concatenate([s.pairs for s in samples]), np.concatenate([s.counts for s in samples]), first,
-    )  # fmt: skip
+        pixels=np.stack([s.pixels for s in samples]),
+        labels=labels,
+        token_object=tokens,
+        primary=np.stack(primaries),
+        fine=fine.reshape(len(samples), grid * grid, -1),
+        boxes=np.concatenate([s.boxes for s in samples]),
+        pairs=np.concatenate([s.pairs for s in samples]),
+        counts=np.concatenate([s.counts for s in samples]),
+        first=first,
+    )
 
 
 class Stream(IterableDataset[Batch]):
@@ -184,5 +200,5 @@ def batches(folders: list[Path], size: int, batch: int, seed: int, first_step: i
     return iter(DataLoader(stream, batch_size=None, num_workers=1, prefetch_factor=4, collate_fn=_as_is))
 
 
-def _as_is(batch: Batch) -> Batch:
+def _as_is(batch: Any) -> Any:
     return batch

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from seesay.perception.training.data import Shards, augment
 from seesay.perception.training.losses import corners
-from seesay.perception.training.model import IMAGE, PATCH, Student
+from seesay.perception.training.model import IMAGE, PATCH, Student, normalise
 from seesay.perception.training.vocabulary import PAIRS
 
 
@@ -55,7 +55,7 @@ def evaluate(student: Student, text: Tensor, shards: Shards, number: int = 200) 
     best_absent, ious = [], []
     for index in range(min(number, len(shards))):
         sample = augment(rng, *shards[index], IMAGE, plain=True)
-        activations, merged, _ = student.encode_image(torch.from_numpy(sample.pixels)[None])
+        activations, merged, _ = student.encode_image(normalise(torch.from_numpy(sample.pixels)[None]))
         boxes = corners(student.boxes(merged, IMAGE // PATCH)[0]).numpy()
         scores = student.logits(merged, text)[0].sigmoid().numpy()
         truth = corners(torch.from_numpy(sample.boxes)).numpy()
@@ -75,7 +75,7 @@ def evaluate(student: Student, text: Tensor, shards: Shards, number: int = 200) 
                 if not match:
                     found[k].append((float(scores[i, k]), False, True))
                     continue
-                used.add(match[0])
+                used.add(int(match[0]))
                 if sample.counts[match[0]]:
                     found[k].append((float(scores[i, k]), True, True))
         if index % 2 == 0 and len(sample.boxes):

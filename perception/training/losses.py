@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from seesay.perception.training.model import FINE, PATCH, Student
+from seesay.perception.training.model import PATCH, Student
 
 SHAPES = 6
 
@@ -54,8 +54,8 @@ def total(
 ) -> tuple[Tensor, dict[str, float]]:
     """Loss of one batch and its terms.
 
-    pixels `(B, 3, S, S)`; text `(K, D)` raw prompt vectors; matches `(60, K) bool`: does pair p answer to prompt k; targets: a Batch as tensors,
-    and `mask_prompt (B,)` prompt index, `mask (B', S, S)` wanted masks of the first B' pictures.
+    pixels `(B, 3, S, S)`; text `(K, D)` raw prompt vectors; matches `(60, K) bool`: does pair p answer to prompt k;
+    targets: a Batch as tensors, and `mask_prompt (B',)` prompt index, `mask (B', S, S)` wanted masks of the first B' pictures.
     """
     grid = pixels.shape[-1] // PATCH
     activations, merged, plain = student.encode_image(pixels)
@@ -108,10 +108,12 @@ def total(
     p = drawn.sigmoid()
     some = mask.flatten(1).any(1).float()
     dice = 1 - (2 * (p * mask).flatten(1).sum(1) + 1) / (p.flatten(1).sum(1) + mask.flatten(1).sum(1) + 1)
-    masks = 4 * bce + (dice * some).sum() / some.sum().clamp(min=1)
+    dice = (dice * some).sum() / some.sum().clamp(min=1)
+    masks = 4 * bce + dice
 
-    loss = weights.classes * classes + weights.box_l1 * l1 + weights.box_giou * overlap + weights.auxiliary * auxiliary + weights.mask * masks
-    terms = {"class": classes, "l1": l1, "giou": overlap, "auxiliary": auxiliary, "bce": bce, "dice": (dice * some).sum() / some.sum().clamp(min=1)}
+    boxes_loss = weights.box_l1 * l1 + weights.box_giou * overlap
+    loss = weights.classes * classes + boxes_loss + weights.auxiliary * auxiliary + weights.mask * masks
+    terms = {"class": classes, "l1": l1, "giou": overlap, "auxiliary": auxiliary, "bce": bce, "dice": dice}
     return loss, {name: float(value.detach()) for name, value in terms.items()}
 
 

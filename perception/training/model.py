@@ -58,8 +58,9 @@ class Student(nn.Module):
     def __init__(self, vocabulary: int) -> None:
         super().__init__()
         owl, seg = configurations(vocabulary)
-        self.owl = OwlViTForObjectDetection._from_config(owl, attn_implementation="eager")  # bf16 on a CPU: SDPA's backward pass is slower
-        self.decoder = CLIPSegForImageSegmentation._from_config(seg, attn_implementation="eager").decoder
+        owl._attn_implementation = seg._attn_implementation = "eager"  # bfloat16 on a CPU: SDPA's backward pass is slower
+        self.owl = OwlViTForObjectDetection(owl)
+        self.decoder = CLIPSegForImageSegmentation(seg).decoder
         self.colour = nn.Linear(WIDTH, len(COLOURS) + 1)
         self.shape = nn.Linear(WIDTH, len(SHAPES) + 1)
         self.early_shape = nn.Linear(WIDTH, len(SHAPES) + 1)
@@ -81,8 +82,10 @@ class Student(nn.Module):
 
     @torch.no_grad()
     def whiten(self, pixels: Tensor) -> None:
-        """Start the patch embedding as the whitened principal components of `(B, 3, S, S)` pictures' patches: the first layer then passes on
-        as much of the picture as it can, at equal strength (as Page's and Jordan's fast CIFAR-10 nets do)."""
+        """Start the patch embedding as the whitened principal components of `(B, 3, S, S)` pictures' patches.
+
+        The first layer then passes on as much of the picture as it can, at equal strength (as Page's and Jordan's fast CIFAR-10 nets do).
+        """
         patches = nn.functional.unfold(pixels, PATCH, stride=PATCH).transpose(1, 2).flatten(0, 1)
         values, vectors = torch.linalg.eigh(torch.cov(patches.T))
         values, vectors = values.flip(0)[:WIDTH], vectors.flip(1)[:, :WIDTH]
@@ -91,7 +94,8 @@ class Student(nn.Module):
 
     def encode_text(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Token ids `(K, L)` to raw condition vectors `(K, PROJECTION)`."""
-        return self.owl.owlvit.get_text_features(input_ids=ids, attention_mask=mask).pooler_output
+        pooled: Tensor = self.owl.owlvit.get_text_features(input_ids=ids, attention_mask=mask).pooler_output
+        return pooled
 
     def encode_image(self, pixels: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
         """`(B, 3, S, S)` normalised pixels to the activations of all layers, the merged patch features and the plain patch features."""
@@ -108,7 +112,8 @@ class Student(nn.Module):
     def boxes(self, merged: Tensor, grid: int) -> Tensor:
         """`(B, N, 4)` boxes as centre and size, relative to the picture."""
         bias = self.owl.box_bias if grid == IMAGE // PATCH else self.owl.compute_box_bias(grid, grid)
-        return (self.owl.box_head(merged).float() + bias).sigmoid()
+        boxes: Tensor = (self.owl.box_head(merged).float() + bias).sigmoid()
+        return boxes
 
     def logits(self, merged: Tensor, text: Tensor) -> Tensor:
         """`(B, N, K)` class logits, as Hugging Face's class head computes them."""
@@ -118,15 +123,26 @@ class Student(nn.Module):
         query = nn.functional.normalize(text.float(), dim=-1)
         query = query / (query.norm(dim=-1, keepdim=True) + 1e-6)
         scale = nn.functional.elu(head.logit_scale(merged).float()) + 1
-        return (image @ query.T + head.logit_shift(merged).float()) * scale
+        logits: Tensor = (image @ query.T + head.logit_shift(merged).float()) * scale
+        return logits
 
     def masks(self, activations: list[Tensor], text: Tensor) -> Tensor:
         """`(B, S, S)` mask logits for one condition vector a picture."""
-        return self.decoder([activations[i] for i in EXTRACT], text).logits
+        logits: Tensor = self.decoder([activations[i] for i in EXTRACT], text).logits
+        return logits
 
 
-def _mimic(attention: nn.Module) -> None:
-    """Start attention near what trained towers show: queries match keys of like position, values pass with a sign (Trockman and Kolter 2023)."""
+def normalise(pixels: Tensor) -> Tensor:
+    """`(B, S, S, 3) uint8` RGB to `(B, 3, S, S) float32` as the towers take it."""
+    mean, std = 255 * torch.tensor(MEAN), 255 * torch.tensor(STD)
+    return ((pixels.float() - mean) / std).permute(0, 3, 1, 2).contiguous()
+
+
+def _mimic(attention: Any) -> None:
+    """Start attention near what trained towers show: queries match keys of like position, values pass with a sign.
+
+    Mimetic initialisation, Trockman and Kolter 2023.
+    """
     heads = WIDTH // HEADS
     with torch.no_grad():
         for head in range(HEADS):
@@ -149,11 +165,7 @@ def waves(grid: int, width: int) -> Tensor:
 
 
 def _initialise(module: nn.Module) -> None:
-    if isinstance(module, nn.Linear):
-        nn.init.xavier_uniform_(module.weight)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
-    elif isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+    if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
         nn.init.xavier_uniform_(module.weight)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
@@ -191,5 +203,6 @@ def _processor(kind: str) -> Any:
     import transformers
 
     return getattr(transformers, kind + "Pil", getattr(transformers, kind))(
-        size={"height": IMAGE, "width": IMAGE}, resample=3, do_resize=True, do_rescale=True, do_normalize=True, image_mean=list(MEAN), image_std=list(STD)
+        size={"height": IMAGE, "width": IMAGE}, resample=3, do_resize=True, do_rescale=True, do_normalize=True,
+        image_mean=list(MEAN), image_std=list(STD),
     )  # fmt: skip

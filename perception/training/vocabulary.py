@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,17 +13,21 @@ if TYPE_CHECKING:
 
 COLOURS = ("red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink", "white", "black")
 SHAPES = ("block", "bowl", "cup", "can", "ball", "plate")
-SYNONYMS = {"block": ("block", "cube"), "bowl": ("bowl",), "cup": ("cup", "mug"), "can": ("can", "tin"), "ball": ("ball",), "plate": ("plate",)}
+SYNONYMS = {
+    "block": ("block", "cube"), "bowl": ("bowl",), "cup": ("cup", "mug"), "can": ("can", "tin"), "ball": ("ball",), "plate": ("plate",)
+}  # fmt: skip
 TEMPLATES = ("{}", "a {}", "the {}", "a photo of a {}", "one {}", "this {}")
 PAIRS = tuple((colour, shape) for colour in COLOURS for shape in SHAPES)
 
-STRANGERS = (
-    "zebra cat dog horse bird fish tree flower car truck bus train bicycle boat plane chair table sofa bed lamp door window wall floor roof "
-    "house street sky cloud sun moon person man woman child hand face eye shoe shirt hat coat glove book pen paper phone laptop keyboard mouse "
-    "screen clock watch knife fork spoon bottle glass jar pan pot oven fridge sink towel soap brush apple banana lemon bread cheese egg meat rice "
-    "cake tea coffee water milk juice key lock rope chain wheel engine hammer screw nail saw drill box bag basket bucket pillow blanket carpet "
-    "mirror picture guitar piano drum robot gripper arm camera nothing something toy doll kite stone rock sand grass leaf"
-).split()
+_STRANGERS = (
+    "zebra cat dog horse bird fish tree flower car truck bus train bicycle boat plane chair table sofa bed lamp door window "
+    "wall floor roof house street sky cloud sun moon person man woman child hand face eye shoe shirt hat coat glove book "
+    "pen paper phone laptop keyboard mouse screen clock watch knife fork spoon bottle glass jar pan pot oven fridge sink "
+    "towel soap brush apple banana lemon bread cheese egg meat rice cake tea coffee water milk juice key lock rope chain "
+    "wheel engine hammer screw nail saw drill box bag basket bucket pillow blanket carpet mirror picture guitar piano drum "
+    "robot gripper arm camera nothing something toy doll kite stone rock sand grass leaf"
+)
+STRANGERS = tuple(_STRANGERS.split())
 OTHER_COLOURS = ("gray", "grey", "brown", "gold", "silver", "beige", "turquoise", "wooden", "striped", "transparent", "checkered", "metal")
 HELD_OUT = frozenset(
     {("red", "cup"), ("green", "ball"), ("blue", "can"), ("yellow", "plate"), ("purple", "block"), ("orange", "bowl")}
@@ -67,20 +73,18 @@ def sample_prompts(rng: np.random.Generator, exclude: frozenset[tuple[str, str]]
 
 def make_tokenizer() -> CLIPTokenizer:
     """Byte-level BPE in CLIP's format, learnt from the words above; every other text splits into pieces and bytes."""
-    from collections import Counter
-
-    from transformers import CLIPTokenizer
     from tokenizers.pre_tokenizers import ByteLevel
+    from transformers import CLIPTokenizer
 
     words = set(STRANGERS) | set(COLOURS) | set(OTHER_COLOURS) | {w for names in SYNONYMS.values() for w in names}
-    words |= set("a an the photo of one this object thing in on with and to at".split())
+    words |= {"a", "an", "the", "photo", "of", "one", "this", "object", "thing", "in", "on", "with", "and", "to", "at"}
     pieces = {w: [*w[:-1], w[-1] + "</w>"] for w in sorted(words)}
     merges: list[tuple[str, str]] = []
     important = {w for w in words if w not in STRANGERS}
     while True:
         pairs: Counter[tuple[str, str]] = Counter()
         for word, parts in pieces.items():
-            for a, b in zip(parts, parts[1:], strict=False):
+            for a, b in pairwise(parts):
                 pairs[(a, b)] += 20 if word in important else 1
         if not pairs or (pairs.most_common(1)[0][1] < 3):
             break
@@ -99,6 +103,6 @@ def make_tokenizer() -> CLIPTokenizer:
     symbols = sorted(ByteLevel.alphabet())
     tokens = ["<pad>", *symbols, *(s + "</w>" for s in symbols), *(a + b for a, b in merges), "<|startoftext|>", "<|endoftext|>"]
     tokens = list(dict.fromkeys(tokens))
-    return CLIPTokenizer(
-        vocab={token: i for i, token in enumerate(tokens)}, merges=merges, pad_token="<pad>", unk_token="<|endoftext|>", model_max_length=LENGTH
-    )
+    vocabulary: Any = {token: i for i, token in enumerate(tokens)}
+    rules: Any = merges
+    return CLIPTokenizer(vocab=vocabulary, merges=rules, pad_token="<pad>", unk_token="<|endoftext|>", model_max_length=LENGTH)
