@@ -38,16 +38,16 @@ _NOISE = np.random.default_rng(0).standard_normal(1 << 20, np.float32)
 
 
 class Shards:
-    """All pictures of some folders of shards; shards that appear later are seen by `refresh`."""
+    """Every `step`-th shard of some folders, from the `first` on; shards that appear later are seen by `refresh`."""
 
-    def __init__(self, folders: list[Path]) -> None:
-        self.folders = folders
+    def __init__(self, folders: list[Path], first: int = 0, step: int = 1) -> None:
+        self.folders, self._part = folders, slice(first, None, step)
         self._loaded: dict[Path, tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]] = {}
         self.refresh()
 
     def refresh(self) -> None:
         for folder in self.folders:
-            for path in sorted(folder.glob("*.npz")):
+            for path in sorted(folder.glob("*.npz"))[self._part]:
                 if path not in self._loaded:
                     with np.load(path) as part:
                         self._loaded[path] = (part["images"], part["labels"], part["objects"])
@@ -178,25 +178,25 @@ def collate(samples: list[Sample]) -> Batch:
 
 
 class Stream(IterableDataset[Batch]):
-    """Endless batches; the content of step n depends on the seed, n and the shards present."""
+    """Endless batches; the content of step n depends on the seed, n and the shards; `rank` takes its share of them."""
 
-    def __init__(self, folders: list[Path], size: int, batch: int, seed: int, first_step: int) -> None:
+    def __init__(self, folders: list[Path], size: int, batch: int, seed: int, first_step: int, rank: int, processes: int) -> None:
         self.folders, self.size, self.batch, self.seed, self.first_step = folders, size, batch, seed, first_step
+        self.rank, self.processes = rank, processes
 
     def __iter__(self) -> Iterator[Batch]:
         cv2.setNumThreads(1)
-        shards = Shards(self.folders)
+        shards = Shards(self.folders, self.rank, self.processes)
         for step in itertools.count(self.first_step):
-            rng = np.random.default_rng([self.seed, step])
+            rng = np.random.default_rng([self.seed, step, self.rank])
             if step % 200 == 0:
                 shards.refresh()
             chosen = rng.integers(0, len(shards), self.batch)
             yield collate([augment(rng, *shards[int(i)], self.size) for i in chosen])
 
 
-def batches(folders: list[Path], size: int, batch: int, seed: int, first_step: int) -> Iterator[Batch]:
+def batches(stream: Stream) -> Iterator[Batch]:
     """A Stream made in a process of its own."""
-    stream = Stream(folders, size, batch, seed, first_step)
     return iter(DataLoader(stream, batch_size=None, num_workers=1, prefetch_factor=4, collate_fn=_as_is))
 
 
