@@ -21,9 +21,9 @@ _PR_SET_PDEATHSIG = 1
 class Lifetime:
     """Turns SIGTERM, SIGINT and the end of the parent into `stop`, at once, also while the main thread is busy in a library.
 
-    The signals are blocked in all threads and taken by one that waits for them, so no handler ever runs between two lines of a node.
-    To be made in the main thread before any other thread. `on_stop` runs in the waiting thread; a process that is still there
-    `GRACE_S` seconds later is ended with status 3 and its stack in the log.
+    The signals wake a thread through a pipe, whichever thread they hit: libraries such as OpenBLAS start threads on import, so blocking
+    the signals in ours would not do. To be made in the main thread. `on_stop` runs in the woken thread; a process that is still
+    there `GRACE_S` seconds later is ended with status 3 and its stack in the log.
     """
 
     def __init__(self, parent: int = 0) -> None:
@@ -33,7 +33,11 @@ class Lifetime:
         self._finished = threading.Event()
         self._on_stop: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+        self._woken, wake = os.pipe()
+        os.set_blocking(wake, False)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _leave_to_the_thread)
         if parent and sys.platform == "linux":
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
         threading.Thread(target=self._await_signal, name="signals", daemon=True).start()
@@ -52,7 +56,8 @@ class Lifetime:
         self._finished.set()
 
     def _await_signal(self) -> None:
-        signal.sigwait({signal.SIGTERM, signal.SIGINT})
+        while os.read(self._woken, 1)[0] not in (signal.SIGTERM, signal.SIGINT):
+            pass
         self._end()
 
     def _watch_parent(self) -> None:
@@ -70,3 +75,7 @@ class Lifetime:
             _log.warning("not stopped after %.1f s: ended by force", GRACE_S)
             faulthandler.dump_traceback()
             os._exit(LATE)
+
+
+def _leave_to_the_thread(number: int, frame: object) -> None:
+    """Python's own handler, which runs in the main thread whenever that gets to it: the pipe has woken the other one already."""
