@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from types import TracebackType
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from seesay.errors import ConfigError
 from seesay.sim.mjcf import HEIGHT, VISUAL, WIDTH
 
 
@@ -26,9 +28,14 @@ def optical_pose(position: NDArray[np.float64], rotation: NDArray[np.float64]) -
 
 
 class Renderer:
-    """Draws one model's cameras. Bound to the thread that made it; close it."""
+    """Draws one model's cameras. Bound to the thread that made it; close it. Raises ConfigError without an OpenGL library."""
 
     def __init__(self, model: mujoco.MjModel, height: int = HEIGHT, width: int = WIDTH) -> None:
+        if os.environ.get("MUJOCO_GL") == "disable":
+            raise ConfigError(
+                "expected libEGL or libOSMesa for the simulator's pictures, found neither: "
+                "apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri"
+            )
         self._model = model
         self._renderer = mujoco.Renderer(model, height, width)
         self._options = mujoco.MjvOption()
