@@ -12,7 +12,7 @@ def add(app: typer.Typer) -> None:
 
 
 def demo(
-    task: str = typer.Argument("", help="What to do, in words. By default: put the red block in the green bowl."),
+    task: str = typer.Argument("put the red block in the green bowl", help="What to do, in words."),
     seed: int = typer.Option(0, help="Which table: the same seed lays the same scene."),
     out: Path | None = typer.Option(None, help="Folder to write to. By default: runs/DATE."),
     speed: float = typer.Option(1.0, min=0.05, max=20.0, help="Simulated seconds a second."),
@@ -29,7 +29,7 @@ def demo(
 
         seesay demo "put the blue block at the top left corner" --seed 3
     """
-    from seesay.nodes.demo import DEFAULT_TASK, Demo, run_demo
+    from seesay.nodes.demo import Demo, run_demo
 
-    options = Demo(task or DEFAULT_TASK, seed, out, speed, lm, detector, segmenter, timeout, video, as_json)
+    options = Demo(task, seed, out, speed, lm, detector, segmenter, timeout, video, as_json)
     raise typer.Exit(run_demo(options))

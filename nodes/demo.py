@@ -25,7 +25,6 @@ from seesay.nodes.witness import Witness
 from seesay.planner.instructions import check_instruction
 from seesay.planner.skills import load_library
 
-DEFAULT_TASK = "put the red block in the green bowl"
 CAMERAS = ("front", "side")
 READY_S = 300.0   # the first start converts the language model
 VERDICT_S = 20.0
@@ -35,7 +34,7 @@ VERDICT_S = 20.0
 class Demo:
     """The options of `seesay demo`."""
 
-    task: str = DEFAULT_TASK
+    task: str = "put the red block in the green bowl"
     seed: int = 0
     out: Path | None = None
     speed: float = 1.0
