@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-import torch
+from torch import multiprocessing
 
 from seesay.perception.training.trainer import work
 
@@ -36,7 +37,8 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "meeting").unlink(missing_ok=True)
-    torch.multiprocessing.spawn(work, (arguments,), nprocs=arguments.processes)
+    start: Any = multiprocessing.spawn
+    start(work, (arguments,), nprocs=arguments.processes)
 
 
 if __name__ == "__main__":

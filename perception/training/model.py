@@ -202,7 +202,8 @@ def export(student: Student, tokenizer: CLIPTokenizer, out: Path, threshold: flo
 def _processor(kind: str) -> Any:
     import transformers
 
-    return getattr(transformers, kind + "Pil", getattr(transformers, kind))(
+    plain = hasattr(transformers, kind + "Pil")  # the same processor without torchvision; its class is new in transformers 5
+    return getattr(transformers, kind + "Pil" if plain else kind)(
         size={"height": IMAGE, "width": IMAGE}, resample=3, do_resize=True, do_rescale=True, do_normalize=True,
         image_mean=list(MEAN), image_std=list(STD),
     )  # fmt: skip
