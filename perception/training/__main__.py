@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from torch import multiprocessing
+from torch.multiprocessing.spawn import spawn
 
 from seesay.perception.training.trainer import work
 
@@ -37,7 +37,7 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "meeting").unlink(missing_ok=True)
-    start: Any = multiprocessing.spawn
+    start: Any = spawn
     start(work, (arguments,), nprocs=arguments.processes)
 
 
