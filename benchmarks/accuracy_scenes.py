@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import mujoco
@@ -66,7 +67,7 @@ def _render(index: int, path: Path) -> None:
     model = build(scene)
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
-    out: dict[str, NDArray[np.generic]] = {}
+    out: dict[str, Any] = {}
     with Renderer(model) as renderer:
         for k, camera in enumerate(CAMERAS):
             ids = renderer.bodies(data, camera)

@@ -36,7 +36,7 @@ class OracleEyes:
     def segment(self, image: Image, prompts: PromptSet) -> Masks:
         drawn = np.array(self._masks(image, prompts), bool).reshape(-1, image.height, image.width)
         counts, starts = masks.encode(drawn)
-        scores = drawn.any((1, 2)).astype(np.float32)
+        scores = np.asarray(drawn.any((1, 2)), np.float32)
         return Masks(image.header, prompts.version, prompts.prompts, "oracle", image.height, image.width, counts, starts, scores)
 
     def _masks(self, image: Image, prompts: PromptSet) -> list[NDArray[np.bool_]]:
