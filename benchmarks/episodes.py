@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -118,7 +118,7 @@ def run_episode(
     verdict = judge.verdict()
     outcome = move.result.outcome
     success = verdict.success and outcome == "done"
-    cause = "" if success else _cause(notes, outcome, objects, assignment.goal)
+    cause = "" if success else _cause(notes, outcome)
     message = move.result.message if success else f"{verdict.message}; {move.result.message}"
     seconds = round(world.time_ns / 1e9, 1)
     return Episode(seed, mode, assignment.instruction, success, cause, outcome, message, len(choices), seconds, tuple(choices))
@@ -143,7 +143,7 @@ def _located(goal: Any, objects: Objects, world: World) -> bool:
     return True
 
 
-def _cause(notes: list[str], outcome: str, objects: Objects, goal: Any) -> str:
+def _cause(notes: list[str], outcome: str) -> str:
     for cause in ("perception", "planning"):
         if cause in notes:
             return cause
@@ -156,6 +156,3 @@ def _cause(notes: list[str], outcome: str, objects: Objects, goal: Any) -> str:
 
 def as_row(episode: Episode) -> dict[str, Any]:
     return asdict(episode)
-
-
-Progress = Callable[[Episode], None]
