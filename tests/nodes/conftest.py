@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,16 @@ import pytest
 from seesay.bus import make_session_directory
 
 LONG = 30.0
+
+
+@pytest.fixture(autouse=True, scope="session")
+def heard_interrupts() -> Iterator[None]:
+    """A run in the background of a shell ignores SIGINT, and so would every process that the tests start and interrupt."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -31,9 +31,8 @@ def folder() -> Iterator[Path]:
 def test_a_signal_ends_every_process(folder: Path, sent: signal.Signals, status: int) -> None:
     (folder / "words.toml").write_text(LAUNCH)
     command = [sys.executable, "-m", "seesay.nodes.cli", "launch", str(folder / "words.toml"), "--session", str(folder / "s")]
-    system = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert system.stderr is not None
-    with system.stderr:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as system:
+        assert system.stderr is not None
         while "all ready" not in (line := system.stderr.readline()):
             assert line, "the system ended before it was ready"
         children = psutil.Process(system.pid).children(recursive=True)
