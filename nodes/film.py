@@ -96,10 +96,10 @@ class Film:
                 self._append(picture.header.stamp_ns)
 
     def _append(self, stamp_ns: int) -> None:
-        first = next(iter(self._cameras.values())).drawn
-        assert first is not None
-        panes = [np.zeros_like(first) if c.drawn is None else c.drawn for c in self._cameras.values()]
-        frame = np.vstack([np.hstack(panes), np.zeros((BAR, first.shape[1] * len(panes), 3), np.uint8)])
+        panes = [camera.drawn for camera in self._cameras.values() if camera.drawn is not None]
+        if len(panes) < len(self._cameras):
+            return
+        frame = np.vstack([np.hstack(panes), np.zeros((BAR, sum(pane.shape[1] for pane in panes), 3), np.uint8)])
         for line, text in enumerate(self.caption):
             where = (10, frame.shape[0] - BAR + 22 + 24 * line)
             plain = text.encode("ascii", "replace").decode()
