@@ -11,22 +11,30 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from seesay._bus_io import Outlet, SocketThread
+from seesay._bus_services import ServiceThread, list_services
+from seesay.calls import ActionClient, Client
 from seesay.codec import Part
 from seesay.errors import BusError
 from seesay.memory_bus import MemoryBus
 from seesay.pubsub import AnyBus, Envelope, Gate, Publisher, Received, Stats, Subscriber
+from seesay.services import Action, Service
+from seesay.serving import Goal, Server
 from seesay.session import list_sockets, make_session_directory, private_directory, split_name
 from seesay.topics import Keep, Topic, check_name
 
 __all__ = ["AnyBus", "Bus", "MemoryBus", "Publisher", "Received", "Stats", "Subscriber", "make_session_directory"]
 
 M = TypeVar("M")
+Q = TypeVar("Q")
+R = TypeVar("R")
+G = TypeVar("G")
+F = TypeVar("F")
 
 
 class Bus:
@@ -45,6 +53,9 @@ class Bus:
         self._pid = os.getpid()
         self._gate = Gate()
         self._publishers: dict[str, Publisher[Any]] = {}
+        self._clients: dict[str, Client[Any, Any]] = {}
+        self._service_thread: ServiceThread | None = None
+        self._closed = False
         self._lock = threading.Lock()
         self._io = SocketThread(self.directory, node, self._gate.set_open)
 
@@ -69,6 +80,28 @@ class Bus:
         self._io.run(lambda: self._io.open_inlet(subscriber))
         return subscriber
 
+    def service(self, service: Service[Q, R], handler: Callable[[Q], R]) -> Server[Q, R]:
+        """Answer `service` until the bus is closed. The handler runs in a thread of its own, one request at a time; what it raises is the
+        caller's ServiceError. Raises BusError if somebody in the directory serves it already."""
+        return self._serve(service, handler, None)
+
+    def client(self, service: Service[Q, R]) -> Client[Q, R]:
+        """Return this node's client of a service, always the same one. Its server may come later, or go and come back."""
+        with self._lock:
+            if service.name not in self._clients:
+                client = Client(service, self.node, self._services().wake)
+                self._services().open_client(client)
+                self._clients[service.name] = client
+            return self._clients[service.name]
+
+    def action_server(self, action: Action[G, F, R], handler: Callable[[Goal[G, F]], R]) -> Server[G, R]:
+        """Serve `action` until the bus is closed: the handler is given one goal at a time, and returns its result."""
+        return self._serve(action.service, handler, action)
+
+    def action_client(self, action: Action[G, F, R]) -> ActionClient[G, F, R]:
+        """Return a client of an action."""
+        return ActionClient(action, self.client(action.service))
+
     def wait(self, subscribers: Iterable[Subscriber[Any]], timeout: float | None = None) -> list[Subscriber[Any]]:
         """Wait until one of `subscribers` has something unread; return those that have (none: time is up, interrupted or closed)."""
         return self._gate.wait(subscribers, timeout)
@@ -76,6 +109,12 @@ class Bus:
     def interrupt(self) -> None:
         """From now on no call waits; unread messages can still be taken."""
         self._gate.set_open()
+        if self._service_thread is not None:
+            self._service_thread.interrupt()
+
+    def services(self) -> list[tuple[str, str]]:
+        """Return (service, node) of every server in the directory, also of one that was killed and has not come back."""
+        return list_services(self.directory)
 
     def endpoints(self) -> list[tuple[str, str]]:
         """Return (topic, node) of every publisher in the directory, also of one that was killed and has not come back."""
@@ -84,7 +123,10 @@ class Bus:
     def close(self) -> None:
         """Send what is queued, close all sockets and remove their files. May be called twice."""
         self._gate.set_open()
+        self._closed = True
         if os.getpid() == self._pid:
+            if self._service_thread is not None:
+                self._service_thread.stop()
             self._io.stop()
 
     def __enter__(self) -> Self:
@@ -92,6 +134,19 @@ class Bus:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+    def _serve(self, service: Service[Q, R], handler: Callable[[Any], R], action: Action[Q, Any, R] | None) -> Server[Q, R]:
+        check_name("service", service.name)
+        with self._lock:
+            return self._services().open_server(lambda reply: Server(service, handler, reply, action))
+
+    def _services(self) -> ServiceThread:
+        self._check_process()
+        if self._closed:
+            raise BusError(f"the bus of node {self.node} is closed")
+        if self._service_thread is None:
+            self._service_thread = ServiceThread(self.directory, self.node)
+        return self._service_thread
 
     def _transmit(self, outlet: Outlet, head: Envelope, parts: Sequence[Part]) -> None:
         self._check_process()

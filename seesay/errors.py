@@ -10,6 +10,9 @@
     ├── MessageError      a message field of the wrong type, shape, dtype or range
     ├── WireError         bytes that are not a message of ours
     ├── BusError          a socket, a topic or a session directory
+    │   └── ServiceError  a call that the server refused or failed
+    │       ├── ServiceBusy     the server has as many calls as it takes
+    │       └── ServiceTimeout  no answer in time
     ├── TransformError    two frames that no known transforms connect at the stamp asked for
     └── StaleError        evidence older than the caller allows
 
@@ -55,6 +58,18 @@ class WireError(SeeSayError):
 
 class BusError(SeeSayError):
     """A socket, topic or session directory cannot be used."""
+
+
+class ServiceError(BusError):
+    """The server of a call refused it or failed; the message is its own sentence."""
+
+
+class ServiceBusy(ServiceError):
+    """The server has as many calls as it takes; try again later."""
+
+
+class ServiceTimeout(ServiceError):
+    """No answer came in time. Whether the call was carried out is not known."""
 
 
 class TransformError(SeeSayError):

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from seesay.calls import ActionClient, Client
 from seesay.codec import Part
+from seesay.memory_calls import MemoryCalls, Switchboard
 from seesay.pubsub import Envelope, Gate, Publisher, Subscriber
+from seesay.services import Action, Service
+from seesay.serving import Goal, Server
 from seesay.topics import Keep, Topic, check_name
 
 M = TypeVar("M")
+Q = TypeVar("Q")
+R = TypeVar("R")
+G = TypeVar("G")
+F = TypeVar("F")
 
 
 class MemoryBus:
@@ -27,6 +35,7 @@ class MemoryBus:
         self.node = node
         self._hub = hub or _Hub()
         self._gate = Gate()
+        self._calls = MemoryCalls(node, self._hub.switchboard)
         self._publishers: dict[str, Publisher[Any]] = {}
         self._subscribers: list[Subscriber[Any]] = []
 
@@ -49,14 +58,31 @@ class MemoryBus:
         self._hub.add_subscriber(subscriber)
         return subscriber
 
+    def service(self, service: Service[Q, R], handler: Callable[[Q], R]) -> Server[Q, R]:
+        return self._calls.serve(service, handler)
+
+    def client(self, service: Service[Q, R]) -> Client[Q, R]:
+        return self._calls.client(service)
+
+    def action_server(self, action: Action[G, F, R], handler: Callable[[Goal[G, F]], R]) -> Server[G, R]:
+        return self._calls.serve(action.service, handler, action)
+
+    def action_client(self, action: Action[G, F, R]) -> ActionClient[G, F, R]:
+        return ActionClient(action, self.client(action.service))
+
+    def services(self) -> list[tuple[str, str]]:
+        return self._hub.switchboard.services()
+
     def wait(self, subscribers: Iterable[Subscriber[Any]], timeout: float | None = None) -> list[Subscriber[Any]]:
         return self._gate.wait(subscribers, timeout)
 
     def interrupt(self) -> None:
         self._gate.set_open()
+        self._calls.interrupt()
 
     def close(self) -> None:
         self._gate.set_open()
+        self._calls.close()
         self._hub.remove(self._publishers.values(), self._subscribers)
         self._publishers.clear()
         self._subscribers.clear()
@@ -72,6 +98,7 @@ class _Hub:
     """All publishers and subscribers of one in-process bus, and the last values of latched topics."""
 
     def __init__(self) -> None:
+        self.switchboard = Switchboard()
         self._lock = threading.RLock()
         self._publishers: list[Publisher[Any]] = []
         self._subscribers: list[Subscriber[Any]] = []

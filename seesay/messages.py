@@ -25,6 +25,7 @@ ObjectStatus = Literal["visible", "occluded", "held", "lost"]
 Outcome = Literal[
     "succeeded", "grasp_failed", "dropped", "unreachable", "stale", "timeout", "cancelled", "stopped", "failed"
 ]
+Transition = Literal["", "configure", "activate", "deactivate", "shutdown"]
 TaskOutcome = Literal["done", "failed", "refused", "timeout", "cancelled"]
 
 _ENCODINGS: dict[str, tuple[str, int]] = {
@@ -418,7 +419,7 @@ class NodeStatus:
 
     header: Header
     node: str
-    state: Literal["starting", "ready", "failed", "stopped"]
+    state: Literal["starting", "ready", "inactive", "failed", "stopped"]
     pid: int
     message: str = ""
 
@@ -428,3 +429,44 @@ class ClockTick:
     """The time of a simulated clock: `header.stamp_ns` of `header.clock`. Nodes on simulated time follow it (rosgraph_msgs/Clock)."""
 
     header: Header
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a node. `value` is JSON text, `type` its Python type, `minimum` and `maximum` its range if it has one.
+
+    live: a change takes effect at once; otherwise `pending` is the value, as JSON text, that the node takes when it is next configured
+    (empty: none waits).
+    """
+
+    name: str
+    type: str
+    value: str
+    minimum: float | None = None
+    maximum: float | None = None
+    live: bool = False
+    pending: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterRequest:
+    """Asks a node for its parameters, after setting those in `values` (name to JSON text): all of them or, if one is refused, none."""
+
+    header: Header
+    values: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterReply:
+    """All parameters of a node, in the order of its Config."""
+
+    header: Header
+    parameters: tuple[Parameter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleRequest:
+    """Asks a node for its state (answered by its NodeStatus), after a transition unless that is empty."""
+
+    header: Header
+    transition: Transition = ""

@@ -6,6 +6,7 @@ A name in braces is filled in by `Topic.of`: `IMAGE.of(camera="front")` is `came
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar
 
@@ -19,10 +20,27 @@ _PART = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def check_name(kind: str, name: str) -> None:
-    """Raise BusError unless `name` is made of letters, digits, _ and -, with / between the parts of a topic."""
-    parts = name.split("/") if kind == "topic" else [name]
-    if len(name) > 64 or not all(_PART.fullmatch(part) for part in parts):
-        raise BusError(f"{kind} name: expected at most 64 letters, digits, _ or -, got {name!r}")
+    """Raise BusError unless `name` is made of letters, digits, _ and -, with / between the parts of a topic or service."""
+    parts = [name] if kind == "node" else name.split("/")
+    limit = 96 if kind == "service" else 64   # a service is often called after its node
+    if len(name) > limit or not all(_PART.fullmatch(part) for part in parts):
+        raise BusError(f"{kind} name: expected at most {limit} letters, digits, _ or -, got {name!r}")
+
+
+def fill_name(kind: str, template: str, names: Mapping[str, str]) -> str:
+    """Return `template` with the names in braces filled in. Raises BusError for a missing or unusable name."""
+    try:
+        name = template.format(**names)
+    except KeyError as error:
+        raise BusError(f"{kind} {template}: expected a value for {error}, got {sorted(names)}") from None
+    check_name(kind, name)
+    return name
+
+
+def fits_name(template: str, name: str) -> bool:
+    """Tell whether `name` is `template` or one of its instances."""
+    pattern = "".join("[^/]+" if part.startswith("{") else re.escape(part) for part in re.split(r"(\{\w+\})", template))
+    return re.fullmatch(pattern, name) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +63,11 @@ class Topic(Generic[M]):
 
     def of(self, **names: str) -> Topic[M]:
         """Return the topic with the names in braces filled in. Raises BusError for a missing or unusable name."""
-        try:
-            name = self.name.format(**names)
-        except KeyError as error:
-            raise BusError(f"topic {self.name}: expected a value for {error}, got {sorted(names)}") from None
-        check_name("topic", name)
-        return replace(self, name=name)
+        return replace(self, name=fill_name("topic", self.name, names))
 
     def matches(self, name: str) -> bool:
         """Tell whether `name` is this topic or one of its instances."""
-        pattern = "".join("[^/]+" if part.startswith("{") else re.escape(part) for part in re.split(r"(\{\w+\})", self.name))
-        return re.fullmatch(pattern, name) is not None
+        return fits_name(self.name, name)
 
 
 IMAGE = Topic("camera/{camera}/image", m.Image, rate_hz=5.0)

@@ -1,0 +1,202 @@
+"""The server's side of services and actions, without a transport: a bounded queue, one handler at a time, nothing run twice."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any, Generic, TypeVar
+
+from seesay.calls import ALIVE_NS, FOREVER_NS, CallHead, Kind, encode_bounded
+from seesay.codec import Part, decode
+from seesay.errors import BusError, SeeSayError, WireError
+from seesay.services import Action, Service
+
+Q = TypeVar("Q")
+R = TypeVar("R")
+G = TypeVar("G")
+F = TypeVar("F")
+
+_log = logging.getLogger(__name__)
+_JOIN_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStats:
+    """Of one server. answered: handlers that returned; failed: that raised; busy: refused because the queue was full; expired: dropped
+    because the caller had given up; repeated: sent again while they waited or ran; invalid: no request of this service; lost: answers
+    that no caller was there to take."""
+
+    answered: int
+    failed: int
+    busy: int
+    expired: int
+    repeated: int
+    invalid: int
+    lost: int
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    peer: Hashable
+    head: CallHead
+    parts: Sequence[Part]
+    cancelled: threading.Event
+
+
+class Goal(Generic[G, F]):
+    """What the handler of an action is given: the goal's `message`, a way to send feedback, and whether it shall end."""
+
+    def __init__(self, message: G, action: Action[G, F, Any], cancelled: threading.Event, send: Callable[[list[Part]], None]) -> None:
+        self.message = message
+        self._action = action
+        self._cancelled = cancelled
+        self._send = send
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the caller has cancelled the goal or is gone, or the bus is closing: return a result soon."""
+        return self._cancelled.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep, but not past a cancel; tell whether that has come."""
+        return self._cancelled.wait(seconds)
+
+    def feedback(self, message: F) -> None:
+        """Send feedback to the caller. Raises BusError for another type than the action's."""
+        if not isinstance(message, self._action.feedback):
+            raise BusError(f"action {self._action.name}: expected {self._action.feedback.__name__}, got {type(message).__name__}")
+        self._send(encode_bounded(message, f"action {self._action.name}"))
+
+
+class Server(Generic[Q, R]):
+    """Answers one service, in a thread of its own that starts with the first request. Made by a bus."""
+
+    def __init__(
+        self,
+        service: Service[Q, R],
+        handler: Callable[[Any], R],
+        reply: Callable[[Hashable, list[Part]], None],
+        action: Action[Q, Any, R] | None = None,
+    ) -> None:
+        """handler: takes the request, or the `Goal` if there is an `action`. reply: sends parts to a caller, and may be called anywhere."""
+        self.service = service
+        self._handler = handler
+        self._reply = reply
+        self._action = action
+        self._lock = threading.Lock()
+        self._jobs: dict[bytes, _Job] = {}
+        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._due_ns = FOREVER_NS
+        self._answered = self._failed = self._busy = self._expired = self._repeated = self._invalid = self._lost = 0
+
+    @property
+    def stats(self) -> ServerStats:
+        return ServerStats(self._answered, self._failed, self._busy, self._expired, self._repeated, self._invalid, self._lost)
+
+    def receive(self, peer: Hashable, frames: Sequence[Part]) -> None:
+        """For a transport: something came from the caller `peer`. Never waits; what is no request is dropped and counted."""
+        try:
+            head = CallHead.unpack(bytes(frames[0]))
+        except (WireError, IndexError):
+            self._invalid += 1
+            return
+        with self._lock:
+            known = self._jobs.get(head.id)
+            if head.kind is Kind.CANCEL:
+                if known is not None and known.peer == peer:
+                    known.cancelled.set()
+                return
+            if head.kind is not Kind.REQUEST or self._closed:
+                self._invalid += head.kind is not Kind.REQUEST
+                return
+            if known is not None or (head.attempt > 1 and not self.service.idempotent):
+                self._repeated += 1
+                return
+            full = len(self._jobs) >= self.service.depth
+            if full:
+                self._busy += 1
+            else:
+                job = self._jobs[head.id] = _Job(peer, head, frames[1:], threading.Event())
+                self._queue.put(job)
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._work, name=f"service-{self.service.name}", daemon=True)
+                    self._thread.start()
+        if full:
+            self._send(peer, head.id, Kind.BUSY)
+
+    def lost(self, peer: Hashable) -> None:
+        """For a transport: the caller is gone. Its goals are cancelled."""
+        with self._lock:
+            self._lost += 1
+            for job in self._jobs.values():
+                if job.peer == peer:
+                    job.cancelled.set()
+
+    @property
+    def due_ns(self) -> int:
+        """For a transport: when to call `tick` next (CLOCK_MONOTONIC)."""
+        return self._due_ns
+
+    def tick(self, now_ns: int) -> None:
+        """For a transport: say that a goal is still being worked on."""
+        if now_ns < self._due_ns:
+            return
+        with self._lock:
+            jobs = list(self._jobs.values())
+            self._due_ns = now_ns + ALIVE_NS if jobs else FOREVER_NS
+        for job in jobs:
+            self._send(job.peer, job.head.id, Kind.ALIVE)
+
+    def close(self) -> None:
+        """Take no more requests, cancel the goal that runs, and give its handler a second to end."""
+        with self._lock:
+            self._closed = True
+            for job in self._jobs.values():
+                job.cancelled.set()
+        self._queue.put(None)
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(_JOIN_S)
+
+    def _work(self) -> None:
+        while (job := self._queue.get()) is not None and not self._closed:
+            if time.monotonic_ns() >= job.head.deadline_ns:
+                self._expired += 1
+                answer = None
+            else:
+                answer = self._answer(job)
+            with self._lock:
+                del self._jobs[job.head.id]
+            if answer is not None:
+                self._reply(job.peer, answer)
+
+    def _answer(self, job: _Job) -> list[Part]:
+        id_, name = job.head.id, self.service.name
+        try:
+            message = decode(job.parts, self.service.request)
+            result = self._handler(message if self._action is None else self._goal(message, job, self._action))
+            if not isinstance(result, self.service.response):
+                raise BusError(f"the handler returned {type(result).__name__} instead of {self.service.response.__name__}")
+            parts = encode_bounded(result, "the answer")
+            self._answered += 1
+            return [CallHead(Kind.RESULT, id_).pack(), *parts]
+        except SeeSayError as error:
+            sentence = str(error)
+        except Exception as error:
+            _log.exception("service %s: the handler failed", name)
+            sentence = f"{type(error).__name__}: {error}"
+        self._failed += 1
+        return [CallHead(Kind.ERROR, id_, text=f"service {name}: {sentence}").pack()]
+
+    def _goal(self, message: Q, job: _Job, action: Action[Q, Any, R]) -> Goal[Q, Any]:
+        self._due_ns = time.monotonic_ns() + ALIVE_NS
+        self._send(job.peer, job.head.id, Kind.ALIVE)
+        return Goal(message, action, job.cancelled, lambda parts: self._send(job.peer, job.head.id, Kind.FEEDBACK, parts))
+
+    def _send(self, peer: Hashable, id_: bytes, kind: Kind, parts: Sequence[Part] = ()) -> None:
+        self._reply(peer, [CallHead(kind, id_).pack(), *parts])
