@@ -24,13 +24,13 @@ import zmq
 from seesay.calls import FOREVER_NS, MAX_MESSAGE_BYTES, Client
 from seesay.codec import MAX_PARTS, Part
 from seesay.errors import BusError
-from seesay.serving import Server
+from seesay.serving import Server, end_all
 from seesay.session import check_path, lock_socket
 
 _log = logging.getLogger(__name__)
 
 _SUFFIX = ".srv"
-_LINGER_MS = 300
+_LINGER_MS = 700
 _BURST = 64
 _QUEUE = 1000
 _MAX_WAIT_NS = 3600 * 10**9
@@ -110,8 +110,7 @@ class ServiceThread:
 
     def stop(self) -> None:
         """End all calls, let handlers end and send their answers, then close everything; returns when that is done."""
-        for bound in list(self._servers.values()):
-            bound.server.close()
+        end_all([bound.server for bound in list(self._servers.values())])
         self._stopping = True
         with contextlib.suppress(BusError):
             self.wake()

@@ -18,13 +18,14 @@ from typing import Any, Self, TypeVar
 
 from seesay._bus_io import Outlet, SocketThread
 from seesay._bus_services import ServiceThread, list_services
-from seesay.calls import ActionClient, Client
+from seesay.actions import ActionClient, Goal
+from seesay.calls import Client
 from seesay.codec import Part
 from seesay.errors import BusError
 from seesay.memory_bus import MemoryBus
 from seesay.pubsub import AnyBus, Envelope, Gate, Publisher, Received, Stats, Subscriber
 from seesay.services import Action, Service
-from seesay.serving import Goal, Server
+from seesay.serving import Server
 from seesay.session import list_sockets, make_session_directory, private_directory, split_name
 from seesay.topics import Keep, Topic, check_name
 

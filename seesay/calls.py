@@ -12,21 +12,18 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import IntEnum
-from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from seesay.codec import Part, decode, encode
 from seesay.errors import BusError, ServiceBusy, ServiceError, ServiceTimeout, WireError
-from seesay.services import Action, Service
+from seesay.services import Service
 
 Q = TypeVar("Q")
 R = TypeVar("R")
-G = TypeVar("G")
-F = TypeVar("F")
 
 MAX_MESSAGE_BYTES = 8 << 20
 MAX_TEXT_BYTES = 1000
@@ -36,7 +33,6 @@ RETRY_NS = 500_000_000
 ALIVE_NS = 500_000_000
 LOST_NS = 2_500_000_000
 FOREVER_NS = 2**62
-_FEEDBACK_DEPTH = 100
 
 _HEAD = struct.Struct("<4sBB16sqB")
 _MAGIC, _VERSION = b"SSRV", 1
@@ -98,7 +94,9 @@ class CallStats:
 
 
 @dataclass(slots=True, eq=False)
-class _Call(Generic[R]):
+class Call(Generic[R]):
+    """A call under way, as its client keeps it."""
+
     id: bytes
     parts: list[Part]
     timeout_s: float
@@ -121,8 +119,8 @@ class Client(Generic[Q, R]):
         self._node = node
         self._wake = wake
         self._lock = threading.Lock()
-        self._calls: dict[bytes, _Call[R]] = {}
-        self._unsent: deque[tuple[_Call[R], Kind]] = deque()
+        self._calls: dict[bytes, Call[R]] = {}
+        self._unsent: deque[tuple[Call[R], Kind]] = deque()
         self._due_ns = FOREVER_NS
         self._ended = ""
         self._begun = self._timeouts = self._retries = self._late = self._invalid = 0
@@ -143,7 +141,7 @@ class Client(Generic[Q, R]):
     def stats(self) -> CallStats:
         return CallStats(self._begun, self._timeouts, self._retries, self._late, self._invalid)
 
-    def begin(self, request: Q, timeout_s: float, hear: Callable[[Sequence[Part]], None] | None = None) -> _Call[R]:
+    def begin(self, request: Q, timeout_s: float, hear: Callable[[Sequence[Part]], None] | None = None) -> Call[R]:
         """For actions: a call that may be cancelled, and whose feedback goes to `hear`; its server's signs of life move its deadline."""
         name = self.service.name
         if not isinstance(request, self.service.request):
@@ -153,7 +151,7 @@ class Client(Generic[Q, R]):
         parts = encode_bounded(request, f"service {name}")
         future: Future[R] = Future()
         future.set_running_or_notify_cancel()   # from here on it ends by its answer or its deadline only
-        call = _Call(os.urandom(16), parts, timeout_s, time.monotonic_ns() + int(timeout_s * 1e9), future, hear)
+        call = Call(os.urandom(16), parts, timeout_s, time.monotonic_ns() + int(timeout_s * 1e9), future, hear)
         with self._lock:
             if self._ended:
                 raise BusError(self._ended)
@@ -166,7 +164,7 @@ class Client(Generic[Q, R]):
         self._wake()
         return call
 
-    def cancel(self, call: _Call[R]) -> None:
+    def cancel(self, call: Call[R]) -> None:
         """For actions: ask the server to end the call. No harm if it has ended."""
         with self._lock:
             self._unsent.append((call, Kind.CANCEL))
@@ -244,7 +242,7 @@ class Client(Generic[Q, R]):
         for call in over:
             call.future.set_exception(BusError(sentence))
 
-    def _answer(self, call: _Call[R], head: CallHead, parts: Sequence[Part]) -> None:
+    def _answer(self, call: Call[R], head: CallHead, parts: Sequence[Part]) -> None:
         if head.kind is Kind.FEEDBACK and call.hear is not None:
             call.hear(parts)
         elif head.kind is Kind.RESULT:
@@ -259,7 +257,7 @@ class Client(Generic[Q, R]):
         elif head.kind is not Kind.ALIVE:
             call.future.set_exception(ServiceError(head.text))
 
-    def _timeout(self, call: _Call[R]) -> ServiceTimeout:
+    def _timeout(self, call: Call[R]) -> ServiceTimeout:
         if not call.sent:
             why = "nobody serves it; start the node that does"
         elif call.hear is not None:
@@ -267,58 +265,6 @@ class Client(Generic[Q, R]):
         else:
             why = f"sent {call.attempt} times" if call.attempt > 1 else "it may have been carried out"
         return ServiceTimeout(f"service {self.service.name}: no answer within {call.timeout_s:g} s ({why})")
-
-
-class ActionClient(Generic[G, F, R]):
-    """Sends goals to one action. Made by a bus."""
-
-    def __init__(self, action: Action[G, F, R], client: Client[G, R]) -> None:
-        self.action = action
-        self._client = client
-
-    def send_goal(self, goal: G, timeout_s: float = 5.0) -> GoalHandle[F, R]:
-        """Send a goal and return at once. timeout_s: how long until the server's first sign of life; later silence ends it after 2.5 s.
-
-        Raises BusError for another type than the action's.
-        """
-        return GoalHandle(self.action, self._client, goal, timeout_s)
-
-
-class GoalHandle(Generic[F, R]):
-    """A goal under way. Its server cancels it when this process ends."""
-
-    def __init__(self, action: Action[Any, F, R], client: Client[Any, R], goal: Any, timeout_s: float) -> None:
-        self._action = action
-        self._client = client
-        self._heard: SimpleQueue[Sequence[Part] | None] = SimpleQueue()
-        self._call = client.begin(goal, timeout_s, self._hear)
-        self._call.future.add_done_callback(lambda _: self._heard.put(None))
-
-    def feedback(self) -> Iterator[F]:
-        """Yield the feedback as it comes, until the goal has ended. For one reader; of what is unread, the last 100 are kept."""
-        while (parts := self._heard.get()) is not None:
-            yield decode(parts, self._action.feedback)
-
-    def cancel(self) -> None:
-        """Ask the server to end the goal; `result` says how it did."""
-        self._client.cancel(self._call)
-
-    @property
-    def done(self) -> bool:
-        """Whether the goal has ended."""
-        return self._call.future.done()
-
-    def result(self, timeout_s: float | None = None) -> R:
-        """Wait for the result. Raises ServiceTimeout when `timeout_s` is over (the goal goes on), else what `Client.call` raises."""
-        try:
-            return self._call.future.result(timeout_s)
-        except TimeoutError:
-            raise ServiceTimeout(f"action {self._action.name}: no result within {timeout_s:g} s; the goal goes on") from None
-
-    def _hear(self, parts: Sequence[Part]) -> None:
-        while self._heard.qsize() >= _FEEDBACK_DEPTH:
-            self._heard.get_nowait()
-        self._heard.put(parts)
 
 
 def encode_bounded(message: Any, where: str) -> list[Part]:

@@ -8,12 +8,13 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from seesay.calls import ActionClient, Client
+from seesay.actions import ActionClient, Goal
+from seesay.calls import Client
 from seesay.codec import Part
 from seesay.memory_calls import MemoryCalls, Switchboard
 from seesay.pubsub import Envelope, Gate, Publisher, Subscriber
 from seesay.services import Action, Service
-from seesay.serving import Goal, Server
+from seesay.serving import Server
 from seesay.topics import Keep, Topic, check_name
 
 M = TypeVar("M")

@@ -11,7 +11,7 @@ from seesay.calls import FOREVER_NS, Client
 from seesay.codec import Part
 from seesay.errors import BusError
 from seesay.services import Action, Service
-from seesay.serving import Server
+from seesay.serving import Server, end_all
 from seesay.topics import check_name
 
 Q = TypeVar("Q")
@@ -103,8 +103,7 @@ class MemoryCalls:
 
     def close(self) -> None:
         self.interrupt()
-        for server in self._servers.values():
-            server.close()
+        end_all(self._servers.values())
         self._board.remove(self, list(self._servers))
         self._servers.clear()
         with self._changed:

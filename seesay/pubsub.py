@@ -16,18 +16,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
-from seesay.calls import ActionClient, Client
 from seesay.codec import Part, decode, encode
 from seesay.errors import BusError, WireError
-from seesay.services import Action, Service
-from seesay.serving import Goal, Server
+from seesay.serving import ServiceBus
 from seesay.topics import Keep, Topic
 
 M = TypeVar("M")
-Q = TypeVar("Q")
-R = TypeVar("R")
-G = TypeVar("G")
-F = TypeVar("F")
 
 _ENVELOPE = struct.Struct("<4sBB16sQq")
 _MAGIC, _VERSION = b"SSAY", 1
@@ -254,7 +248,7 @@ class Gate:
             return [s for s in watched if s.unread]
 
 
-class AnyBus(Protocol):
+class AnyBus(ServiceBus, Protocol):
     """What a node needs of a bus: `seesay.bus.Bus` between processes, `MemoryBus` inside one."""
 
     node: str
@@ -265,27 +259,6 @@ class AnyBus(Protocol):
 
     def subscriber(self, topic: Topic[M], keep: Keep | None = None, depth: int | None = None) -> Subscriber[M]:
         """Return a new subscription, with its own mailbox; `keep` and `depth` override the topic's."""
-        ...
-
-    def service(self, service: Service[Q, R], handler: Callable[[Q], R]) -> Server[Q, R]:
-        """Answer `service` until the bus is closed. The handler runs in a thread of its own, one request at a time; what it raises is the
-        caller's ServiceError. Raises BusError if somebody serves it already."""
-        ...
-
-    def client(self, service: Service[Q, R]) -> Client[Q, R]:
-        """Return this node's client of a service, always the same one. Its server may come later, or go and come back."""
-        ...
-
-    def action_server(self, action: Action[G, F, R], handler: Callable[[Goal[G, F]], R]) -> Server[G, R]:
-        """Serve `action` until the bus is closed: the handler is given one goal at a time, and returns its result."""
-        ...
-
-    def action_client(self, action: Action[G, F, R]) -> ActionClient[G, F, R]:
-        """Return a client of an action."""
-        ...
-
-    def services(self) -> list[tuple[str, str]]:
-        """Return (service, node) of every server."""
         ...
 
     def wait(self, subscribers: Iterable[Subscriber[Any]], timeout: float | None = None) -> list[Subscriber[Any]]:

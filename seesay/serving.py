@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from seesay.calls import ALIVE_NS, FOREVER_NS, CallHead, Kind, encode_bounded
+from seesay.actions import ActionClient, Goal
+from seesay.calls import ALIVE_NS, FOREVER_NS, CallHead, Client, Kind, encode_bounded
 from seesay.codec import Part, decode
 from seesay.errors import BusError, SeeSayError, WireError
 from seesay.services import Action, Service
@@ -21,7 +22,7 @@ G = TypeVar("G")
 F = TypeVar("F")
 
 _log = logging.getLogger(__name__)
-_JOIN_S = 1.0
+_JOIN_S = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,31 +46,6 @@ class _Job:
     head: CallHead
     parts: Sequence[Part]
     cancelled: threading.Event
-
-
-class Goal(Generic[G, F]):
-    """What the handler of an action is given: the goal's `message`, a way to send feedback, and whether it shall end."""
-
-    def __init__(self, message: G, action: Action[G, F, Any], cancelled: threading.Event, send: Callable[[list[Part]], None]) -> None:
-        self.message = message
-        self._action = action
-        self._cancelled = cancelled
-        self._send = send
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether the caller has cancelled the goal or is gone, or the bus is closing: return a result soon."""
-        return self._cancelled.is_set()
-
-    def wait(self, seconds: float) -> bool:
-        """Sleep, but not past a cancel; tell whether that has come."""
-        return self._cancelled.wait(seconds)
-
-    def feedback(self, message: F) -> None:
-        """Send feedback to the caller. Raises BusError for another type than the action's."""
-        if not isinstance(message, self._action.feedback):
-            raise BusError(f"action {self._action.name}: expected {self._action.feedback.__name__}, got {type(message).__name__}")
-        self._send(encode_bounded(message, f"action {self._action.name}"))
 
 
 class Server(Generic[Q, R]):
@@ -153,15 +129,18 @@ class Server(Generic[Q, R]):
         for job in jobs:
             self._send(job.peer, job.head.id, Kind.ALIVE)
 
-    def close(self) -> None:
-        """Take no more requests, cancel the goal that runs, and give its handler a second to end."""
+    def end(self) -> None:
+        """For a transport: take no more requests and cancel the goal that runs."""
         with self._lock:
             self._closed = True
             for job in self._jobs.values():
                 job.cancelled.set()
         self._queue.put(None)
+
+    def join(self, seconds: float) -> None:
+        """For a transport, after `end`: give the handler that runs some time to return."""
         if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(_JOIN_S)
+            self._thread.join(seconds)
 
     def _work(self) -> None:
         while (job := self._queue.get()) is not None and not self._closed:
@@ -200,3 +179,38 @@ class Server(Generic[Q, R]):
 
     def _send(self, peer: Hashable, id_: bytes, kind: Kind, parts: Sequence[Part] = ()) -> None:
         self._reply(peer, [CallHead(kind, id_).pack(), *parts])
+
+
+def end_all(servers: Iterable[Server[Any, Any]]) -> None:
+    """For a transport: end the servers and give those of their handlers that run 0.7 s, all together, to return."""
+    ending = list(servers)
+    for server in ending:
+        server.end()
+    until = time.monotonic() + _JOIN_S
+    for server in ending:
+        server.join(max(0.0, until - time.monotonic()))
+
+
+class ServiceBus(Protocol):
+    """The half of `seesay.bus.AnyBus` that has to do with services and actions."""
+
+    def service(self, service: Service[Q, R], handler: Callable[[Q], R]) -> Server[Q, R]:
+        """Answer `service` until the bus is closed. The handler runs in a thread of its own, one request at a time; what it raises is the
+        caller's ServiceError. Raises BusError if somebody serves it already."""
+        ...
+
+    def client(self, service: Service[Q, R]) -> Client[Q, R]:
+        """Return this node's client of a service, always the same one. Its server may come later, or go and come back."""
+        ...
+
+    def action_server(self, action: Action[G, F, R], handler: Callable[[Goal[G, F]], R]) -> Server[G, R]:
+        """Serve `action` until the bus is closed: the handler is given one goal at a time, and returns its result."""
+        ...
+
+    def action_client(self, action: Action[G, F, R]) -> ActionClient[G, F, R]:
+        """Return a client of an action."""
+        ...
+
+    def services(self) -> list[tuple[str, str]]:
+        """Return (service, node) of every server, also of one that was killed and has not come back."""
+        ...

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from seesay.actions import Goal
 from seesay.bus import AnyBus, Bus
 from seesay.errors import BusError, ConfigError, ServiceBusy, ServiceError, ServiceTimeout, WireError
 from seesay.messages import Header, Image, Instruction, SkillFeedback, SkillGoal, SkillResult, TaskResult
 from seesay.services import PARAMETERS, Action, Service, find
-from seesay.serving import Goal
 
 OpenBus = Callable[[str], AnyBus]
 LONG = 30.0
@@ -189,12 +189,12 @@ def test_calls_end_with_the_bus(open_bus: OpenBus, end: str) -> None:
     client = bus.client(ECHO)
     future = client.call_async(ask("x"), 1000)
     getattr(bus, end)()
-    with pytest.raises(BusError, match="interrupted|closed"):
+    with pytest.raises(BusError, match=r"interrupted|closed"):
         future.result(LONG)
-    with pytest.raises(BusError, match="interrupted|closed"):
+    with pytest.raises(BusError, match=r"interrupted|closed"):
         client.call(ask("x"), 1000)
     bus.close()
-    with pytest.raises(BusError, match="interrupted|closed"):
+    with pytest.raises(BusError, match=r"interrupted|closed"):
         bus.client(Service("other", Instruction, TaskResult)).call(ask("x"), 1000)
 
 
