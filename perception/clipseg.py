@@ -17,6 +17,7 @@ from seesay.errors import ModelError
 from seesay.perception.embedded import Checkpoint
 from seesay.perception.preprocess import Preprocess
 from seesay.perception.text import TextEncoder
+from seesay.perception.tower import Tower
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +41,8 @@ class ClipSeg:
             raise ModelError(f"expected a square CLIPSeg input, got {got}; set size in preprocessor_config.json")
         self._network: Any = checkpoint.network.float().to(device)
         self._device = device
+        self._wanted = [int(index) for index in checkpoint.config.extract_layers]
+        self._tower = Tower(self._network.clip.vision_model.encoder.layers[: max(self._wanted) + 1])
         text = checkpoint.config.text_config
         _check_end_token(checkpoint, int(text.eos_token_id))
         self.encode_prompts = TextEncoder(checkpoint.tokenizer, int(text.max_position_embeddings), self._text_tower)
@@ -47,19 +50,20 @@ class ClipSeg:
 
     def encode_image(self, rgb: NDArray[np.uint8]) -> ImageCode:
         """`(H, W, 3) uint8` RGB -> ImageCode."""
+        return self.encode_images([rgb])[0]
+
+    def encode_images(self, pictures: Sequence[NDArray[np.uint8]]) -> list[ImageCode]:
+        """Pictures `(H, W, 3) uint8` RGB, of any sizes, in one pass -> one ImageCode each."""
         import torch
 
-        pixels = torch.from_numpy(self.preprocess(rgb))[None].to(self._device)
-        tower, decoder = self._network.clip.vision_model, self._network.decoder
-        wanted = list(self._network.config.extract_layers)
+        pixels = torch.from_numpy(np.stack([self.preprocess(rgb) for rgb in pictures])).to(self._device)
+        vision, decoder = self._network.clip.vision_model, self._network.decoder
         with torch.inference_mode():
-            hidden = tower.pre_layrnorm(self._embed(tower.embeddings, pixels))
-            kept = {}
-            for index, layer in enumerate(tower.encoder.layers[: max(wanted) + 1]):
-                hidden = layer(hidden, None)
-                kept[index] = hidden
-            deepest_first = [kept[index] for index in reversed(wanted)]
-            return ImageCode(tuple(reduce(a) for reduce, a in zip(decoder.reduces, deepest_first, strict=True)))
+            hidden = vision.pre_layrnorm(self._embed(vision.embeddings, pixels))
+            kept = [after if index in self._wanted else None for index, after in enumerate(self._tower.run(hidden))]
+            deepest_first = [kept[index] for index in reversed(self._wanted)]
+            reduced = [reduce(activation) for reduce, activation in zip(decoder.reduces, deepest_first, strict=True)]
+            return [ImageCode(tuple(part[number : number + 1] for part in reduced)) for number in range(len(pictures))]
 
     def logits(self, code: ImageCode, prompts: Sequence[str]) -> torch.Tensor:
         """`(Q, h, w) float32` logits at the network's resolution; their sigmoid is the probability of a pixel."""
@@ -85,7 +89,7 @@ class ClipSeg:
         import torch
 
         patches = embeddings.patch_embedding(pixels).flatten(2).transpose(1, 2)
-        tokens = torch.cat([embeddings.class_embedding.expand(1, 1, -1), patches], dim=1)
+        tokens = torch.cat([embeddings.class_embedding.expand(len(patches), 1, -1), patches], dim=1)
         if self._positions is None:
             self._positions = embeddings.interpolate_pos_encoding(tokens, *pixels.shape[-2:])
         return tokens + self._positions

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from seesay.perception.embedded import Checkpoint
 from seesay.perception.preprocess import Preprocess
 from seesay.perception.text import TextEncoder
+from seesay.perception.tower import Tower
 
 if TYPE_CHECKING:
     import torch
@@ -42,26 +43,30 @@ class Owl:
         self._network: Any = checkpoint.network.float().to(device)
         self._device = device
         self._backbone: Any = self._network.owlvit if checkpoint.family == "owlvit" else self._network.owlv2
+        self._tower = Tower(self._backbone.vision_model.encoder.layers)
         limit = int(checkpoint.config.text_config.max_position_embeddings)
         self.encode_prompts = TextEncoder(checkpoint.tokenizer, limit, self._text_tower)
         self._box_bias = self._network.compute_box_bias(*self._grid()).float().to(device)
 
     def encode_image(self, rgb: NDArray[np.uint8]) -> ImageCode:
-        """`(H, W, 3) uint8` RGB -> ImageCode. The box head runs in float32 whatever the rest does."""
+        """`(H, W, 3) uint8` RGB -> ImageCode."""
+        return self.encode_images([rgb])[0]
+
+    def encode_images(self, pictures: Sequence[NDArray[np.uint8]]) -> list[ImageCode]:
+        """Pictures `(H, W, 3) uint8` RGB, of any sizes, in one pass -> one ImageCode each."""
         import torch
 
-        pixels = torch.from_numpy(self.preprocess(rgb))[None].to(self._device)
+        pixels = torch.from_numpy(np.stack([self.preprocess(rgb) for rgb in pictures])).to(self._device)
         with torch.inference_mode():
             features = self._features(pixels)
             head = self._network.class_head
             embeddings = head.dense0(features)
-            return ImageCode(
-                embeddings=embeddings / (torch.linalg.norm(embeddings, dim=-1, keepdim=True) + 1e-6),
-                shift=head.logit_shift(features),
-                scale=head.elu(head.logit_scale(features)) + 1,
-                boxes=torch.sigmoid(self._network.box_head(features) + self._box_bias),
-                objectness=self._network.objectness_predictor(features[None])[0] if hasattr(self._network, "objectness_head") else None,
-            )
+            embeddings = embeddings / (torch.linalg.norm(embeddings, dim=-1, keepdim=True) + 1e-6)
+            shift, scale = head.logit_shift(features), head.elu(head.logit_scale(features)) + 1
+            boxes = torch.sigmoid(self._network.box_head(features) + self._box_bias)
+            v2 = hasattr(self._network, "objectness_head")
+            objectness = self._network.objectness_predictor(features) if v2 else [None] * len(pictures)
+            return [ImageCode(*parts) for parts in zip(embeddings, shift, scale, boxes, objectness, strict=True)]
 
     def logits(self, code: ImageCode, prompts: Sequence[str]) -> torch.Tensor:
         """`(P, Q) float32` logits of every token for every prompt; their sigmoid is the score."""
@@ -73,13 +78,12 @@ class Owl:
             return logits
 
     def _features(self, pixels: torch.Tensor) -> torch.Tensor:
-        """`(P, D)`: patch tokens, each multiplied by the class token and normalised."""
-        tower = self._backbone.vision_model
-        hidden = tower.pre_layernorm(tower.embeddings(pixels, interpolate_pos_encoding=_is_other_size(pixels, self._side())))
-        for layer in tower.encoder.layers:
-            hidden = layer(hidden, None)
-        tokens = tower.post_layernorm(hidden)[0]
-        merged: torch.Tensor = self._network.layer_norm(tokens[1:] * tokens[:1])
+        """`(B, P, D)`: patch tokens, each multiplied by the class token and normalised."""
+        vision = self._backbone.vision_model
+        hidden = vision.pre_layernorm(vision.embeddings(pixels, interpolate_pos_encoding=_is_other_size(pixels, self._side())))
+        *_, hidden = self._tower.run(hidden)
+        tokens = vision.post_layernorm(hidden)
+        merged: torch.Tensor = self._network.layer_norm(tokens[:, 1:] * tokens[:, :1])
         return merged
 
     def _text_tower(self, ids: torch.Tensor) -> torch.Tensor:
