@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +12,17 @@ from numpy.typing import NDArray
 from seesay import masks as coding
 from seesay.errors import ModelError
 from seesay.messages import Header, Image, Masks, PromptSet
-from seesay.perception.clipseg import ClipSeg
+from seesay.perception.clipseg import ClipSeg, ImageCode
 from seesay.perception.detector import pick_device, to_rgb
 from seesay.perception.embedded import EMBEDDED, load
 from seesay.perception.prompts import clean
 
+if TYPE_CHECKING:
+    import torch
+
 DEFAULT_THRESHOLD = 0.5
+AT_ONCE = 1 << 21
+"""Pixels of masks that are decoded together: memory does not grow with the number of prompts."""
 
 
 class Segmenter:
@@ -60,18 +66,33 @@ class Segmenter:
         """`(M, H, W) float32` probability of every pixel for every prompt; logits are upsampled, then squashed."""
         import torch
 
-        logits = self.clipseg.logits(self.clipseg.encode_image(rgb), prompts)
+        code = self.clipseg.encode_image(rgb)
         with torch.inference_mode():
-            full = torch.nn.functional.interpolate(logits[:, None], size=rgb.shape[:2], mode="bilinear", align_corners=False)
-            values: NDArray[np.float32] = full[:, 0].sigmoid().cpu().numpy()
-            return values
+            maps = [self._logits(code, [prompt], rgb.shape[:2]).sigmoid() for prompt in clean(prompts)]
+            return torch.cat(maps).cpu().numpy() if maps else np.zeros((0, *rgb.shape[:2]), np.float32)
 
     def _masks(self, rgb: NDArray[np.uint8], prompts: tuple[str, ...], version: int, header: Header) -> Masks:
         height, width = rgb.shape[:2]
-        probabilities = np.zeros((0, height, width), np.float32)
+        runs: list[NDArray[np.uint32]] = []
+        scores = np.zeros(len(prompts), np.float32)
         if prompts:
             self.check(prompts)
-            probabilities = self.probabilities(rgb, prompts)
-        counts, starts = coding.encode(probabilities > self.threshold)
-        scores = probabilities.reshape(len(prompts), -1).max(axis=1) if prompts else np.zeros(0, np.float32)
+            code = self.clipseg.encode_image(rgb)
+        least = float(np.log(self.threshold / (1 - self.threshold)))
+        step = max(1, AT_ONCE // (height * width))
+        for first in range(0, len(prompts), step):
+            logits = self._logits(code, prompts[first : first + step], (height, width))
+            scores[first : first + step] = logits.amax(dim=(1, 2)).sigmoid().cpu().numpy()
+            runs += [coding.encode_one(mask) for mask in (logits > least).cpu().numpy()]
+        starts = np.cumsum([0, *map(len, runs)], dtype=np.uint32)
+        counts = np.concatenate(runs) if runs else np.zeros(0, np.uint32)
         return Masks(header, version, prompts, self.name, height, width, counts, starts, scores)
+
+    def _logits(self, code: ImageCode, prompts: Sequence[str], size: tuple[int, int]) -> torch.Tensor:
+        """`(M, H, W) float32` logits at the picture's size."""
+        import torch
+
+        with torch.inference_mode():
+            small = self.clipseg.logits(code, prompts)[:, None]
+            full: torch.Tensor = torch.nn.functional.interpolate(small, size=size, mode="bilinear", align_corners=False)
+            return full[:, 0]
