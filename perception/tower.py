@@ -1,7 +1,7 @@
 """The image tower of CLIP over the weights of a Hugging Face model: the same numbers in fewer passes over memory.
 
 A layer is the pre-norm transformer layer of Dosovitskiy et al., "An Image is Worth 16x16 Words", 2021. Query, key and value come from one
-matrix product, and the activation and the sums are done in place. The modules of the model see the joined weights, so nothing is held twice.
+matrix product, and the activation and the sums are done in place. The model's modules see the joined weights: nothing is held twice.
 """
 
 from __future__ import annotations
