@@ -87,8 +87,10 @@ class HuggingFace:
         return lambda: self._image_processor.post_process_object_detection(self._forward(prompts), threshold, self._size)
 
     def pipeline(self, labels: Sequence[str]) -> Callable[[], object]:
-        parts: Any = {"tokenizer": self._tokenizer, "image_processor": self._image_processor, "device": self._device}
-        pipe: Any = transformers.pipelines.ZeroShotObjectDetectionPipeline(model=self._network, **parts)
+        pipelines: Any = transformers.pipelines
+        pipe = pipelines.ZeroShotObjectDetectionPipeline(
+            model=self._network, tokenizer=self._tokenizer, image_processor=self._image_processor, device=self._device
+        )
         return lambda: pipe(Image.fromarray(self._rgb), candidate_labels=list(labels), threshold=0.5)
 
     def differences(self, owl: Owl, prompts: Sequence[str]) -> dict[str, float]:
