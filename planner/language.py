@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 
@@ -23,6 +25,49 @@ class LanguageScorer(Protocol):
 
     def warm(self, context: str) -> None:
         """Prepare for contexts that start with this text; changes no score."""
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best of several phrases. index: None if all are impossible.
+
+    log_p: natural log-probability of each phrase where `exact`, else an upper bound that suffices to know that it is not the best.
+    """
+
+    index: int | None
+    log_p: tuple[float, ...]
+    exact: tuple[bool, ...]
+
+
+@runtime_checkable
+class SearchingScorer(LanguageScorer, Protocol):
+    """A scorer that finds the best phrase without scoring all."""
+
+    def best(self, context: str, phrases: Sequence[str], log_weights: Sequence[float], terminator: str = "\n") -> Best:
+        """See `best_of`."""
+
+
+def best_of(
+    scorer: LanguageScorer, context: str, phrases: Sequence[str], log_weights: Sequence[float], terminator: str = "\n"
+) -> Best:
+    """The phrase with the greatest log p(phrase + terminator | context) + weight, by the scorer's own search where it has one.
+
+    log_weights: natural log of what multiplies each probability, one per phrase; -inf rules a phrase out, which is then not scored.
+    Ties go to the phrase that comes first; two phrases that differ by less than float32 rounding (about 1e-5) count as tied.
+    """
+    wanted = [i for i, weight in enumerate(log_weights) if weight > -math.inf]
+    chosen, weights = [phrases[i] for i in wanted], [log_weights[i] for i in wanted]
+    if isinstance(scorer, SearchingScorer) and wanted:
+        found = scorer.best(context, chosen, weights, terminator)
+    else:
+        got = scorer.score(context, chosen, terminator) if wanted else []
+        totals = [log_p + weight for log_p, weight in zip(got, weights, strict=True)]
+        top = max(totals, default=-math.inf)
+        found = Best(totals.index(top) if top > -math.inf else None, tuple(got), (True,) * len(got))
+    log_p, exact = [0.0] * len(phrases), [False] * len(phrases)
+    for i, value, known in zip(wanted, found.log_p, found.exact, strict=True):
+        log_p[i], exact[i] = value, known
+    return Best(None if found.index is None else wanted[found.index], tuple(log_p), tuple(exact))
 
 
 class ScriptedScorer:

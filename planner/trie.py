@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+
+ROOT = -1
+"""Index of the root: the last token of the shared context."""
 
 
 @dataclass(frozen=True)
@@ -11,7 +15,7 @@ class Trie:
     """Tokens of several sequences that follow one root (the last token of their shared context).
 
     nodes: token of each node that some token follows, parents before children; only these go through the network.
-    parents: index of each node's parent in `nodes`, -1 for the root. depths: distance from the root, 1 or more.
+    parents: index of each node's parent in `nodes`, ROOT (-1) for the root. depths: distance from the root, 1 or more.
     edges: every distinct (node or -1, next token), i.e. each conditional probability that is needed, once.
     paths: for each sequence, the indices of its edges; its log-probability is the sum over them.
     """
@@ -22,6 +26,17 @@ class Trie:
     edges: tuple[tuple[int, int], ...]
     paths: tuple[tuple[int, ...], ...]
 
+    @cached_property
+    def _leaving(self) -> dict[int, list[int]]:
+        leaving: dict[int, list[int]] = {}
+        for edge, (node, _) in enumerate(self.edges):
+            leaving.setdefault(node, []).append(edge)
+        return leaving
+
+    def leaving(self, node: int) -> list[int]:
+        """Indices of the edges that leave a node (ROOT or an index into `nodes`)."""
+        return self._leaving[node]
+
 
 def build_trie(sequences: Sequence[Sequence[int]]) -> Trie:
     """Trie of token sequences, none empty (ValueError). A sequence may be a prefix of another, or equal to it."""
@@ -30,7 +45,7 @@ def build_trie(sequences: Sequence[Sequence[int]]) -> Trie:
     inner = {tuple(sequence[:cut]) for sequence in sequences for cut in range(1, len(sequence))}
     prefixes = sorted(inner)
     index = {prefix: i for i, prefix in enumerate(prefixes)}
-    index[()] = -1
+    index[()] = ROOT
     edges: dict[tuple[int, int], int] = {}
     paths = []
     for sequence in sequences:

@@ -7,6 +7,7 @@
     │   ├── ModelError    a model that cannot be had or read
     │   ├── PromptError   a prompt that a model cannot take
     │   └── SkillError    a skill file, or an instruction that the skills cannot serve
+    │       └── ContextError   a prompt longer than the language model takes
     ├── MessageError      a message field of the wrong type, shape, dtype or range
     ├── WireError         bytes that are not a message of ours
     ├── BusError          a socket, a topic or a session directory
@@ -46,6 +47,10 @@ class PromptError(UserError):
 
 class SkillError(UserError):
     """A skill file is wrong, or an instruction cannot be served by the skills."""
+
+
+class ContextError(SkillError):
+    """A prompt is longer than the language model takes."""
 
 
 class MessageError(SeeSayError):

@@ -22,6 +22,14 @@ def gemma() -> Any:
 
 
 @pytest.fixture
+def scorer(gemma: Any, tokenizer: Any) -> Any:
+    """A TransformersScorer over the tiny model, nothing cached."""
+    from seesay.planner.transformers_scorer import TransformersScorer
+
+    return TransformersScorer(gemma, tokenizer)
+
+
+@pytest.fixture
 def table() -> Objects:
     """Red and blue block, green and yellow bowl, seen at 10 s."""
     return scene(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Any
 
@@ -14,23 +13,7 @@ transformers = pytest.importorskip("transformers")
 from seesay.errors import ModelError, SkillError  # noqa: E402
 from seesay.planner.language import LanguageScorer  # noqa: E402
 from seesay.planner.transformers_scorer import TransformersScorer  # noqa: E402
-
-PHRASES = [
-    f"pick up the {block} block and place it {where}"
-    for block, where in itertools.product(["red", "green"], ["in the red bowl", "in the green bowl", "on the blue block"])
-]
-PHRASES += ["done", "pick up the coke", "pick up the coke can"]
-SHORT = "Human: put the red block in the green bowl Robot: 1. "
-LONG = "Human: pick up the coke can Robot: 1. pick up the coke can 2. done " * 6 + SHORT
-
-
-@pytest.fixture
-def scorer(gemma: Any, tokenizer: Any) -> TransformersScorer:
-    return TransformersScorer(gemma, tokenizer)
-
-
-def close(a: list[float], b: list[float]) -> bool:
-    return len(a) == len(b) and max(abs(x - y) for x, y in zip(a, b, strict=True)) < 1e-4
+from tests.planner.tiny import LONG, PHRASES, SHORT, close  # noqa: E402
 
 
 @pytest.mark.parametrize("context", [SHORT, LONG])
@@ -57,7 +40,7 @@ def test_only_new_tokens_go_through_the_network(scorer: TransformersScorer) -> N
     again = scorer.tokens_forwarded - before
     scorer.score(LONG + "done ", PHRASES, ".")
     assert scorer.tokens_forwarded - before - again == again  # the new token takes the old last one's place
-    fresh = TransformersScorer(scorer._model, scorer._tokenizer, tree=True)
+    fresh = TransformersScorer(scorer.model, scorer._tokenizer, tree=True)
     fresh.warm(LONG)
     before = fresh.tokens_forwarded
     assert close(fresh.score(LONG, PHRASES, "."), first)

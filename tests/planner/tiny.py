@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -9,6 +10,19 @@ import pytest
 WORDS = """
     <unk> <bos> <eos> pick up put down the red green blue block bowl in on and place it coke can done . 1 2 , : Human Robot a b c
 """.split()  # noqa: SIM905 a list of one word per line hides what it is
+
+
+PHRASES = [
+    f"pick up the {block} block and place it {where}"
+    for block, where in itertools.product(["red", "green"], ["in the red bowl", "in the green bowl", "on the blue block"])
+]
+PHRASES += ["done", "pick up the coke", "pick up the coke can"]
+SHORT = "Human: put the red block in the green bowl Robot: 1. "
+LONG = "Human: pick up the coke can Robot: 1. pick up the coke can 2. done " * 6 + SHORT
+
+
+def close(a: list[float], b: list[float]) -> bool:
+    return len(a) == len(b) and max(abs(x - y) for x, y in zip(a, b, strict=True)) < 1e-4
 
 
 def tiny_tokenizer() -> Any:
