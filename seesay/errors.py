@@ -6,6 +6,7 @@
     │   ├── SourceError   a camera, file, folder or stream
     │   ├── ModelError    a model that cannot be had or read
     │   ├── PromptError   a prompt that a model cannot take
+    │   ├── KeyFileError  a key pair, or the list of hosts that may connect
     │   └── SkillError    a skill file, or an instruction that the skills cannot serve
     │       └── ContextError   a prompt longer than the language model takes
     ├── MessageError      a message field of the wrong type, shape, dtype or range
@@ -43,6 +44,10 @@ class ModelError(UserError):
 
 class PromptError(UserError):
     """A prompt is empty, too long or otherwise not usable by the model."""
+
+
+class KeyFileError(UserError):
+    """A key file or the list of allowed keys is missing, damaged or open to others."""
 
 
 class SkillError(UserError):

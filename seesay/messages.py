@@ -28,6 +28,9 @@ Outcome = Literal[
 Transition = Literal["", "configure", "activate", "deactivate", "shutdown"]
 TaskOutcome = Literal["done", "failed", "refused", "timeout", "cancelled"]
 
+MAX_SIDE = 16384
+MAX_PICTURE_PIXELS = 1 << 24
+
 _ENCODINGS: dict[str, tuple[str, int]] = {
     "rgb8": ("uint8", 3),
     "bgr8": ("uint8", 3),
@@ -66,7 +69,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Stamp of acquisition in nanoseconds of `clock`, sequence of the publisher, frame of reference, and the picture behind it."""
+    """Stamp of acquisition in nanoseconds of `clock`, sequence of the publisher, frame of reference, and the picture behind it.
+
+    clock_offset_ns: what gateways between hosts have added to all stamps of the message, so that they are of this host's clock.
+    """
 
     stamp_ns: int
     sequence: int = 0
@@ -74,6 +80,7 @@ class Header:
     clock: Clock = "monotonic"
     source: Source | None = None
     schema: int = SCHEMA
+    clock_offset_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,6 +110,29 @@ class Image:
     @property
     def width(self) -> int:
         return int(self.data.shape[1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompressedImage:
+    """A coded picture (sensor_msgs/CompressedImage), as it travels between hosts: `(N,) uint8` bytes of a file of `format`.
+
+    jpeg: baseline, of rgb8 and bgr8. png: grey, exact; of 32FC1 it holds whole millimetres as 16 bits, 0 = invalid.
+    """
+
+    header: Header
+    encoding: Encoding
+    format: Literal["jpeg", "png"]
+    height: int
+    width: int
+    data: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        check_array("CompressedImage.data", self.data, "uint8", (None,))
+        size = f"{self.height} x {self.width}"
+        if not (1 <= self.height <= MAX_SIDE and 1 <= self.width <= MAX_SIDE and self.height * self.width <= MAX_PICTURE_PIXELS):
+            raise MessageError(f"CompressedImage: expected sides of 1 to {MAX_SIDE} and at most {MAX_PICTURE_PIXELS} pixels, got {size}")
+        if (self.format == "jpeg") != (self.encoding in ("rgb8", "bgr8")):
+            raise MessageError(f"CompressedImage: expected jpeg for rgb8 and bgr8, png for others, got {self.format} of {self.encoding}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -421,6 +451,27 @@ class NodeStatus:
     node: str
     state: Literal["starting", "ready", "inactive", "failed", "stopped"]
     pid: int
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkStatus:
+    """Health of a gateway's connection with another host.
+
+    offset_ns: the peer's CLOCK_MONOTONIC minus ours, wrong by `offset_error_ns` at most; round_trip_ns: the shortest of late.
+    sent, received: messages since the connection is up; dropped: replaced by newer ones on the way, at this end; invalid: not messages.
+    """
+
+    header: Header
+    peer: str
+    state: Literal["connecting", "up", "refused"]
+    offset_ns: int = 0
+    offset_error_ns: int = 0
+    round_trip_ns: int = 0
+    sent: int = 0
+    received: int = 0
+    dropped: int = 0
+    invalid: int = 0
     message: str = ""
 
 

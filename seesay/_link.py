@@ -1,0 +1,242 @@
+"""What two gateways say to each other: message kinds, greetings, and how many messages may be under way.
+
+Every message begins with a part of one letter, a number (u64, little-endian) and a topic's name:
+
+    H  greeting, part 1: JSON {"version", "schema", "offers": {topic: type}}      W  part 1: JSON list of the topics wanted
+    M  message `number` of a topic, then the parts of `seesay.codec`               A  message `number` of a topic has been taken in
+    P  ping of the dialer, part 1: three i64, its stamp, offset and error          Q  answer, part 1: three i64, stamps as in NTP
+    B  end, part 1: a sentence that says why
+
+A sender has at most `window` messages of a topic under way that the receiver has not taken in. What comes meanwhile waits in a mailbox
+as on a local bus: the newest of a keep-latest topic, the last `depth` of a keep-all topic, the rest dropped and counted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import json
+import struct
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from seesay._clock_offset import OffsetEstimate
+from seesay.codec import Part
+from seesay.config import from_mapping
+from seesay.errors import BusError, ConfigError, WireError
+from seesay.messages import SCHEMA
+from seesay.pubsub import Received
+from seesay.topics import Topic, find
+
+VERSION = 1
+MAX_JSON_BYTES = 64 << 10
+MAX_OFFERS = 256
+MAX_LATCHED = 1024
+_HEAD = struct.Struct("<cQ")
+STAMPS = struct.Struct("<qqq")
+
+
+def head(kind: bytes, number: int = 0, topic: str = "") -> bytes:
+    """The first part of a message."""
+    return _HEAD.pack(kind, number) + topic.encode()
+
+
+def read_head(part: Part) -> tuple[bytes, int, str]:
+    """Kind, number and topic. Raises WireError."""
+    if not _HEAD.size <= len(part) <= _HEAD.size + 64:
+        raise WireError(f"head: expected {_HEAD.size} to {_HEAD.size + 64} bytes, got {len(part)}")
+    kind, number = _HEAD.unpack_from(part)
+    try:
+        return kind, number, bytes(part[_HEAD.size :]).decode("ascii")
+    except UnicodeDecodeError as error:
+        raise WireError(f"head: {error}") from error
+
+
+def read_stamps(parts: Sequence[Part]) -> tuple[int, int, int]:
+    """The three stamps of a ping or its answer. Raises WireError."""
+    if len(parts) != 2 or len(parts[1]) != STAMPS.size:
+        raise WireError("stamps: expected one part of 24 bytes")
+    first, second, third = STAMPS.unpack(parts[1])
+    return first, second, third
+
+
+@dataclass(frozen=True)
+class Greeting:
+    """Protocol version, message schema and the topics offered with the names of their types."""
+
+    version: int
+    schema: int
+    offers: dict[str, str]
+
+    @classmethod
+    def of(cls, topics: Iterable[Topic[Any]]) -> Greeting:
+        return cls(VERSION, SCHEMA, {topic.name: topic.type.__name__ for topic in topics})
+
+    def parts(self) -> list[Part]:
+        return [head(b"H"), json.dumps(dataclasses.asdict(self)).encode()]
+
+    @classmethod
+    def read(cls, parts: Sequence[Part]) -> Greeting:
+        """Raises WireError that names both versions if they differ, and for what is no greeting."""
+        table = _read_json(parts)
+        if not isinstance(table, dict) or (table.get("version"), table.get("schema")) != (VERSION, SCHEMA):
+            got = str((table.get("version"), table.get("schema")) if isinstance(table, dict) else table)[:64]
+            raise WireError(f"greeting: expected protocol version {VERSION} and message schema {SCHEMA}, got {got}; update one host")
+        try:
+            greeting = from_mapping(cls, {name: table.get(name) for name in ("version", "schema", "offers")}, "greeting")
+        except ConfigError as error:
+            raise WireError(str(error)) from error
+        if len(greeting.offers) > MAX_OFFERS:
+            raise WireError(f"greeting: expected at most {MAX_OFFERS} topics, got {len(greeting.offers)}")
+        return greeting
+
+    def choose(self, accept: Sequence[str]) -> tuple[dict[str, Topic[Any]], list[str]]:
+        """The offered topics that match a pattern of `accept`, and a sentence for each of these that this host knows otherwise."""
+        chosen, strange = {}, []
+        for name, kind in self.offers.items():
+            if not any(fnmatch.fnmatchcase(name, pattern) for pattern in accept):
+                continue
+            try:
+                topic = find(name)
+            except BusError:
+                strange.append(f"{name[:64]!r} is not a topic here")
+                continue
+            if topic.type.__name__ != kind:
+                strange.append(f"{name} carries {kind[:64]} there and {topic.type.__name__} here")
+            else:
+                chosen[name] = topic
+        return chosen, strange
+
+
+def wanted(names: Iterable[str]) -> list[Part]:
+    """The message that asks for topics."""
+    return [head(b"W"), json.dumps(sorted(names)).encode()]
+
+
+def read_wanted(parts: Sequence[Part]) -> list[str]:
+    """The topics that the other end asks for. Raises WireError."""
+    names = _read_json(parts)
+    if not isinstance(names, list) or len(names) > MAX_OFFERS or not all(isinstance(name, str) for name in names):
+        raise WireError(f"wanted: expected at most {MAX_OFFERS} names")
+    return names
+
+
+def read_reason(parts: Sequence[Part]) -> str:
+    """Why the other end wants no more, made fit for a terminal."""
+    text = bytes(parts[1][:400]).decode(errors="replace") if len(parts) == 2 else ""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def _read_json(parts: Sequence[Part]) -> Any:
+    if len(parts) != 2 or len(parts[1]) > MAX_JSON_BYTES:
+        raise WireError(f"expected one part of at most {MAX_JSON_BYTES} bytes of JSON")
+    try:
+        return json.loads(bytes(parts[1]))
+    except (ValueError, RecursionError) as error:
+        raise WireError(f"not JSON: {error}") from error
+
+
+class Flow:
+    """One topic on its way to one peer: what waits, and how much is under way."""
+
+    def __init__(self, topic: Topic[Any], first: Iterable[Received[Any]] = ()) -> None:
+        latest = topic.keep == "latest"
+        self.window = 2 if latest else 32
+        self.waiting: deque[Received[Any]] = deque(first, maxlen=1 if latest else topic.depth)
+        self.sent = self.taken = self.dropped = 0
+
+    def offer(self, received: Received[Any]) -> None:
+        """A new message waits; the oldest makes room."""
+        self.dropped += len(self.waiting) == self.waiting.maxlen
+        self.waiting.append(received)
+
+    @property
+    def ready(self) -> bool:
+        """Whether something may be sent now."""
+        return bool(self.waiting) and self.sent - self.taken < self.window
+
+    def next(self) -> tuple[int, Received[Any]]:
+        """The number and the message to send now."""
+        self.sent += 1
+        return self.sent, self.waiting.popleft()
+
+    def acknowledge(self, number: int) -> None:
+        """The peer has taken in message `number` and those before it."""
+        self.taken = max(self.taken, min(number, self.sent))
+
+
+@dataclass(eq=False)
+class Link:
+    """One peer that has greeted us.
+
+    taking: the topics we want of it. flows: those that it wants of us, once it has `asked`. offset_ns: its clock minus ours.
+    """
+
+    route: bytes
+    peer: str
+    taking: set[str]
+    flows: dict[str, Flow] = field(default_factory=dict)
+    asked: bool = False
+    heard: float = field(default_factory=time.monotonic)
+    received: int = 0
+    invalid: int = 0
+    replaced: int = 0
+    offset_ns: int = 0
+    offset_error_ns: int = 0
+    round_trip_ns: int = 0
+    note: str = ""
+
+    def note_clock(self, estimate: OffsetEstimate) -> None:
+        self.offset_ns, self.offset_error_ns, self.round_trip_ns = estimate.offset_ns, estimate.error_ns, estimate.round_trip_ns
+
+    @property
+    def sent(self) -> int:
+        return sum(flow.sent for flow in self.flows.values())
+
+    @property
+    def dropped(self) -> int:
+        return self.replaced + sum(flow.dropped for flow in self.flows.values())
+
+
+class Inbox:
+    """Messages of one topic from all peers that wait to be decoded: the newest of each peer, or the last 64 of a keep-all topic."""
+
+    def __init__(self, topic: Topic[Any]) -> None:
+        self.topic = topic
+        self._condition = threading.Condition()
+        self._waiting: deque[tuple[Link, int, Sequence[Part]]] = deque(maxlen=64)
+
+    def put(self, link: Link, number: int, parts: Sequence[Part]) -> None:
+        """Called for what comes."""
+        with self._condition:
+            stale = [waiting for waiting in self._waiting if waiting[0] is link] if self.topic.keep == "latest" else []
+            if not stale and len(self._waiting) == self._waiting.maxlen:
+                stale = [self._waiting[0]]
+            for waiting in stale:
+                self._waiting.remove(waiting)
+            link.replaced += len(stale)
+            self._waiting.append((link, number, parts))
+            self._condition.notify()
+
+    def take(self, closed: Callable[[], bool]) -> tuple[Link, int, Sequence[Part]] | None:
+        """Wait for the next message; None once `closed()` holds and `wake` was called."""
+        with self._condition:
+            self._condition.wait_for(lambda: closed() or self._waiting)
+            return None if closed() else self._waiting.popleft()
+
+    def wake(self) -> None:
+        with self._condition:
+            self._condition.notify_all()
+
+
+def keep_latched(kept: dict[tuple[str, str], Received[Any]], topic: Topic[Any], received: Received[Any]) -> None:
+    """Keep the last message of each publisher, or of each value of the topic's key, at most `MAX_LATCHED`."""
+    key = received.publisher, str(getattr(received.message, topic.key)) if topic.key else ""
+    kept.pop(key, None)
+    kept[key] = received
+    if len(kept) > MAX_LATCHED:
+        del kept[next(iter(kept))]
