@@ -16,6 +16,7 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 import json
+import logging
 import struct
 import threading
 import time
@@ -24,13 +25,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from seesay._clock_offset import OffsetEstimate
+from seesay import codec
+from seesay._bus_remote import MAX_MESSAGE_BYTES
+from seesay._clock_offset import OffsetEstimate, shift_stamps
+from seesay._pictures import compress, decompress
 from seesay.codec import Part
 from seesay.config import from_mapping
 from seesay.errors import BusError, ConfigError, WireError
-from seesay.messages import SCHEMA
+from seesay.messages import SCHEMA, CompressedImage, Image
 from seesay.pubsub import Received
 from seesay.topics import Topic, find
+
+_log = logging.getLogger(__name__)
 
 VERSION = 1
 MAX_JSON_BYTES = 64 << 10
@@ -138,6 +144,23 @@ def _read_json(parts: Sequence[Part]) -> Any:
         return json.loads(bytes(parts[1]))
     except (ValueError, RecursionError) as error:
         raise WireError(f"not JSON: {error}") from error
+
+
+def pack(message: Any, shift_ns: int, quality: int) -> list[Part]:
+    """The parts of a message with its stamps moved, of a picture coded; none, and a line in the log, for what is too large to be sent."""
+    message = shift_stamps(message, shift_ns)
+    parts = codec.encode(compress(message, quality) if isinstance(message, Image) else message)
+    size = sum(map(len, parts))
+    if size + 1024 > MAX_MESSAGE_BYTES:
+        _log.warning("%s of %d bytes is not sent: expected at most %d", type(message).__name__, size, MAX_MESSAGE_BYTES)
+        return []
+    return parts
+
+
+def unpack(parts: Sequence[Part], kind: type[Any], shift_ns: int) -> Any:
+    """The message of type `kind` that `pack` made, its stamps moved. Raises WireError."""
+    message = decompress(codec.decode(parts, CompressedImage)) if kind is Image else codec.decode(parts, kind)
+    return shift_stamps(message, shift_ns)
 
 
 class Flow:

@@ -13,9 +13,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from seesay import codec
-from seesay._bus_remote import MAX_MESSAGE_BYTES, RemoteSocket
-from seesay._clock_offset import OffsetEstimate, shift_stamps
+from seesay._bus_remote import RemoteSocket
+from seesay._clock_offset import OffsetEstimate
 from seesay._link import (
     STAMPS,
     Flow,
@@ -24,17 +23,18 @@ from seesay._link import (
     Link,
     head,
     keep_latched,
+    pack,
     read_head,
     read_reason,
     read_stamps,
     read_wanted,
+    unpack,
     wanted,
 )  # fmt: skip
-from seesay._pictures import compress, decompress
 from seesay.codec import Part
 from seesay.errors import BusError, SeeSayError, WireError
 from seesay.keys import KeyPair
-from seesay.messages import CompressedImage, Header, Image, LinkStatus
+from seesay.messages import Header, LinkStatus
 from seesay.pubsub import AnyBus, Received, Subscriber
 from seesay.topics import Topic
 
@@ -278,19 +278,8 @@ class Gateway:
                 batch = [(link, *link.flows[topic.name].next()) for link in ready()]
             for link, number, received in batch:
                 if coded is None or coded[0] is not received:
-                    coded = received, self._pack(received.message)
+                    coded = received, pack(received.message, self._clock.offset_ns if self._dialing else 0, self._quality)
                 self._send(link.route, [head(b"M", number, topic.name), *coded[1]])
-
-    def _pack(self, message: Any) -> list[Part]:
-        """What travels; empty, and logged, for what is too large to be sent."""
-        if self._dialing:
-            message = shift_stamps(message, self._clock.offset_ns)
-        parts = codec.encode(compress(message, self._quality) if isinstance(message, Image) else message)
-        size = sum(map(len, parts))
-        if size + 1024 > MAX_MESSAGE_BYTES:
-            _log.warning("%s of %d bytes is not sent: expected at most %d", type(message).__name__, size, MAX_MESSAGE_BYTES)
-            return []
-        return parts
 
     def _decode(self, inbox: Inbox) -> None:
         """Publish what came from other hosts on one topic."""
@@ -298,13 +287,10 @@ class Gateway:
             link, number, parts = waiting
             try:
                 if parts:
-                    self._bus.publisher(inbox.topic).send(self._unpack(parts, inbox.topic))
+                    shift = -self._clock.offset_ns if self._dialing else 0
+                    self._bus.publisher(inbox.topic).send(unpack(parts, inbox.topic.type, shift))
                     link.received += 1
             except SeeSayError as error:
                 link.invalid += 1
                 _log.warning("topic %s: dropped a message of %s: %s", inbox.topic.name, link.peer, error)
             self._send(link.route, [head(b"A", number, inbox.topic.name)])
-
-    def _unpack(self, parts: Sequence[Part], topic: Topic[Any]) -> Any:
-        message = decompress(codec.decode(parts, CompressedImage)) if topic.type is Image else codec.decode(parts, topic.type)
-        return shift_stamps(message, -self._clock.offset_ns) if self._dialing else message

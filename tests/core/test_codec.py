@@ -77,6 +77,10 @@ intrinsics = st.just(np.array([[100.0, 0, 50], [0, 100, 50], [0, 0, 1]]))
 distortion = side.flatmap(lambda n: array("float64", n))
 STRATEGIES: dict[str, st.SearchStrategy[typing.Any]] = {
     "Image": image(),
+    "CompressedImage": st.builds(
+        m.CompressedImage, header, st.just("rgb8"), st.just("jpeg"), st.integers(1, 999), st.integers(1, 999),
+        side.flatmap(lambda n: array("uint8", n * 50)),
+    ),
     "Detections": detections(),
     "Masks": masks(),
     "CameraInfo": st.builds(m.CameraInfo, header=header, height=stamp, width=stamp, k=intrinsics, d=distortion),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from seesay import _link, remote
 from seesay.codec import Part
 from seesay.messages import Detections, EmergencyStop, Header, Image, LinkStatus, Object, Objects, PromptSet, Source
 from seesay.remote import Gateway
@@ -91,16 +92,16 @@ def test_a_slow_link_carries_the_newest_picture(pair_of_hosts: Pair, monkeypatch
     """The receiver takes 200 ms a picture: what it gets is never one of those that came meanwhile, and nothing piles up."""
     robot, laptop = pair_of_hosts
     behind: list[int] = []
-    unpack = Gateway._unpack
+    unpack = _link.unpack
     newest = robot.bus.publisher(FRONT)
 
-    def slow(self: Gateway, parts: Sequence[Part], topic: Topic[Any]) -> Any:
-        message = unpack(self, parts, topic)
+    def slow(parts: Sequence[Part], kind: type[Any], shift_ns: int) -> Any:
+        message = unpack(parts, kind, shift_ns)
         behind.append(newest.sequence - message.header.sequence)
         time.sleep(0.2)
         return message
 
-    monkeypatch.setattr(Gateway, "_unpack", slow)
+    monkeypatch.setattr(remote, "unpack", slow)
     gateway = laptop.dial(robot.listen([FRONT]), robot, accept=["*"])
     assert until(lambda: is_up(gateway) and is_up(robot.gateways[0]))
     for number in range(1, 151):
