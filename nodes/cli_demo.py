@@ -16,7 +16,7 @@ def demo(
     seed: int = typer.Option(0, help="Which table: the same seed lays the same scene."),
     out: Path | None = typer.Option(None, help="Folder to write to. By default: runs/DATE."),
     speed: float = typer.Option(1.0, min=0.05, max=20.0, help="Simulated seconds a second."),
-    lm: str = typer.Option("gemma3-270m", help="Language model: the packaged Gemma 3 270M, a Hugging Face id or a local path."),
+    lm: str = typer.Option("gemma3-270m", help="gemma3-270m, a Hugging Face id, a folder, a GGUF file or a server's URL#MODEL."),
     detector: str = typer.Option("embedded", help="Detector: embedded, a Hugging Face id or a local path."),
     segmenter: str = typer.Option("embedded", help="Segmenter: embedded, a Hugging Face id or a local path."),
     timeout: float = typer.Option(300.0, min=1.0, help="Give up after this many seconds."),

@@ -12,7 +12,8 @@ from seesay.nodes.runtime import Node
 
 @dataclass(frozen=True)
 class Config:
-    """lm: "gemma3-270m", a Hugging Face id or a local path. score_all: ask the language model about impossible options too, for reports."""
+    """lm: "gemma3-270m", a Hugging Face id, a folder, a GGUF file or a server's URL#MODEL. score_all: ask the language model about
+    impossible options too, for reports."""
 
     library: str = "tabletop"
     lm: str = "gemma3-270m"
@@ -24,13 +25,12 @@ class Config:
 
 
 def run(node: Node, config: Config) -> None:
+    from seesay.planner.backends import load_scorer
     from seesay.planner.saycan import SayCan
     from seesay.planner.skills import load_library
     from seesay.planner.task import Act, End, Task
-    from seesay.planner.transformers_scorer import TransformersScorer
 
-    scorer = TransformersScorer.from_pretrained(config.lm)
-    saycan = SayCan(load_library(config.library), scorer, mode=config.mode, score_all=config.score_all)
+    saycan = SayCan(load_library(config.library), load_scorer(config.lm), mode=config.mode, score_all=config.score_all)
     saycan.warm()
     instructions, results = node.bus.subscriber(topics.INSTRUCTION), node.bus.subscriber(topics.SKILL_RESULT)
     objects, arm = node.bus.subscriber(topics.OBJECTS), node.bus.subscriber(topics.ARM_STATE)

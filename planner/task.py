@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seesay.errors import SkillError
+from seesay.errors import ModelError, SkillError
 from seesay.messages import ArmState, Header, Instruction, Objects, PlanStep, SkillGoal, SkillResult, TaskOutcome, TaskResult
 from seesay.planner.instructions import check_instruction, named_objects
 from seesay.planner.prompt import StepRecord
@@ -97,7 +97,10 @@ class Task:
         if missing:
             return self._look_for(missing, objects, now_ns)
         self._looking_since_ns = now_ns
-        return self._decide(objects, now_ns, gripper)
+        try:
+            return self._decide(objects, now_ns, gripper)
+        except ModelError as error:   # a server that died
+            return self._end("failed", str(error))
 
     def report(self, result: SkillResult, now_ns: int) -> None:
         """The running goal has ended. Results of other goals are ignored."""

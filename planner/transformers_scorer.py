@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-from seesay.errors import ContextError, ModelError, SkillError
-from seesay.planner.gemma import gemma_path
+from seesay.errors import ContextError, SkillError
 from seesay.planner.language import Best
+from seesay.planner.local_model import PACKAGED, load_model
 from seesay.planner.search import best_first
 from seesay.planner.tree import TreeRunner
 from seesay.planner.trie import ROOT, build_trie, common_prefix
@@ -42,32 +40,10 @@ class TransformersScorer:
         self.tree = self._tree_agrees() if tree is None else tree
 
     @classmethod
-    def from_pretrained(cls, model: str = "gemma3-270m", threads: int | None = None) -> TransformersScorer:
-        """Load a model in float32.
-
-        model: "gemma3-270m" for the packaged one (converted into the cache at first use), else a Hugging Face id or a path.
-        threads: number of CPU threads for torch in this process; None leaves it.
-        Raises ModelError if the model cannot be had.
-        """
-        import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-
-        if threads:
-            torch.set_num_threads(threads)
-        packaged = model == "gemma3-270m"
-        path = str(gemma_path()) if packaged else model
-        local = packaged or Path(path).exists()
-        try:
-            with _quiet():
-                tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=local)
-                weights = AutoModelForCausalLM.from_pretrained(path, local_files_only=local, dtype=torch.float32)
-        except (OSError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise ModelError(
-                f"the language model {model!r} is neither a readable folder nor a Hugging Face model in the cache or within reach "
-                f"({reason}): check the name or the network, or leave it out to use the packaged Gemma 3 270M"
-            ) from error
-        return cls(weights, tokenizer, name=model, tree=True if packaged else None)
+    def from_pretrained(cls, model: str = PACKAGED, threads: int | None = None) -> TransformersScorer:
+        """The scorer of a model that `local_model.load_model` finds: same arguments, same errors."""
+        weights, tokenizer = load_model(model, threads)
+        return cls(weights, tokenizer, name=model, tree=True if model == PACKAGED else None)
 
     def score(self, context: str, phrases: Sequence[str], terminator: str = "\n") -> list[float]:
         """Natural log p(phrase + terminator | context) of each phrase; see LanguageScorer.
@@ -171,17 +147,3 @@ class TransformersScorer:
         if not agrees:
             _log.warning("%s gives other scores with tree attention: phrases are scored by full forward passes", self.name)
         return agrees
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bars of transformers."""
-    from transformers.utils import logging as bars
-
-    shown = bars.is_progress_bar_enabled()
-    bars.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        if shown:
-            bars.enable_progress_bar()  # type: ignore[no-untyped-call]

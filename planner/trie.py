@@ -60,7 +60,7 @@ def build_trie(sequences: Sequence[Sequence[int]]) -> Trie:
     )
 
 
-def common_prefix(sequences: Sequence[Sequence[int]]) -> int:
+def common_prefix(sequences: Sequence[Sequence[object]]) -> int:
     """Length of the longest prefix that all sequences share; 0 for no sequences."""
     if not sequences:
         return 0
