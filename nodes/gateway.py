@@ -45,7 +45,7 @@ def run(node: Node, config: Config) -> None:
         else:
             gateway.dial(config.peer, pair, config.peer_key, keys.load_public(folder / "allowed" / f"{config.peer_key}.public"))
             node.ready(f"calling {config.peer}")
-        for _ in node.every(1.0):
+        for _ in node.every(0.5):
             for status in gateway.status(node.header()):
                 node.publish(topics.LINK_STATUS, status)
     finally:

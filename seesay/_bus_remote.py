@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import re
 import socket as sockets
 import threading
@@ -30,6 +31,7 @@ _log = logging.getLogger(__name__)
 MAX_MESSAGE_BYTES = 16 << 20
 TICK_S = 0.05
 _DOMAIN = b"seesay"
+_ZAP = "inproc://zeromq.zap.01"
 _ADDRESS = re.compile(r"tcp://(\*|\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})")
 _PROBE_S = 10
 _BURST = 256
@@ -69,6 +71,7 @@ class RemoteSocket:
         self._options: dict[int, int | bytes] = {}
         self._queue: deque[tuple[bytes, Sequence[Part]]] = deque(maxlen=4096)
         self._resetting = self._stopping = False
+        self._told = math.inf  # when a refusal was last logged; not before the listener has called itself
         self._wake_out, self._wake_in = sockets.socketpair()
         self._wake_out.setblocking(False)
         self._wake_in.setblocking(False)
@@ -89,6 +92,7 @@ class RemoteSocket:
         made._start({zmq.CURVE_SERVER: 1, zmq.CURVE_SECRETKEY: secret, zmq.ZAP_DOMAIN: _DOMAIN, zmq.ZAP_ENFORCE_DOMAIN: 1})
         try:
             _probe(made.address, public)
+            made._told = 0.0
         except BusError:
             made.close()
             raise
@@ -157,7 +161,7 @@ class RemoteSocket:
         self._poller.register(self._wake_out, zmq.POLLIN)
         zap = self._context.socket(zmq.REP)
         try:
-            zap.bind("inproc://zeromq.zap.01")
+            zap.bind(_ZAP)
             self._poller.register(zap, zmq.POLLIN)
             socket, monitor = self._open()
         except zmq.ZMQError as error:
@@ -231,7 +235,8 @@ class RemoteSocket:
                 name = self._allowed().get(z85.encode(credentials[0]))
             except Exception as error:
                 _log.error("nobody is let in: %s", error)
-        if name is None:
+        if name is None and time.monotonic() > self._told + 1:
+            self._told = time.monotonic()
             _log.info("refused a connection from %s: its key is not among those allowed", address.decode(errors="replace"))
         verdict = (b"400", b"key not allowed", b"") if name is None else (b"200", b"OK", name.encode())
         zap.send_multipart([version, request, *verdict, b""])

@@ -40,7 +40,7 @@ from seesay.topics import Topic
 
 _log = logging.getLogger(__name__)
 
-SILENCE_S = 2.5
+SILENCE_S = 1.5
 MAX_LINKS = 32
 _PING_S = 0.5
 _PINGS_TO_GREET = 4
