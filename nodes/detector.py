@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from seesay import topics
+from seesay.config import LIVE, between
 from seesay.nodes.runtime import Node
 
 
@@ -13,19 +15,26 @@ class Config:
     """model: "embedded", a Hugging Face id or a local folder. threshold: least score in [0, 1]; negative takes the model's own."""
 
     model: str = "embedded"
-    threshold: float = -1.0
+    threshold: Annotated[float, between(-1, 1), LIVE] = -1.0
     cameras: tuple[str, ...] = ("front",)
 
 
 def run(node: Node, config: Config) -> None:
     from seesay.perception.detector import Detector
 
-    detector = Detector.from_pretrained(config.model, config.threshold if config.threshold >= 0 else None)
+    detector = Detector.from_pretrained(config.model)
+    shipped = detector.threshold
+
+    def adjust(config: Config) -> None:
+        detector.threshold = config.threshold if config.threshold >= 0 else shipped
+
+    adjust(config)
+    node.on_change(adjust)
     prompts = node.bus.subscriber(topics.PROMPTS)
     pictures = [node.bus.subscriber(topics.IMAGE.of(camera=name)) for name in config.cameras]
     node.ready(detector.name)
     while not node.stop.is_set():
-        for mailbox in node.bus.wait(pictures, 0.5):
+        for mailbox in node.wait(pictures, 0.5):
             picture, words = mailbox.take(0), prompts.latest()
             if picture is not None and words is not None:
                 node.publish(topics.DETECTIONS, detector.detect(picture.message, words.message))

@@ -47,7 +47,7 @@ def run(node: Node, config: Config) -> None:
     goals, stops = node.bus.subscriber(topics.SKILL_GOAL), node.bus.subscriber(topics.EMERGENCY_STOP)
     node.ready()
     while not node.stop.is_set():
-        node.bus.wait([arm.states, goals, stops], 0.1)
+        node.wait([arm.states, goals, stops], 0.1)
         for order in stops.take_all():
             if order.message.engaged:
                 executor.stop(order.message.reason)

@@ -48,7 +48,7 @@ def run(node: Node, config: Config) -> None:
 
     node.ready()
     while not node.stop.is_set():
-        node.bus.wait(results, 0.2)
+        node.wait(results, 0.2)
         for transform in transforms.take_all():
             frames.add(transform.message)
         for received in (received for mailbox in results for received in mailbox.take_all()):

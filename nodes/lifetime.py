@@ -51,6 +51,11 @@ class Lifetime:
         if self.stop.is_set():
             action()
 
+    @property
+    def has_parent(self) -> bool:
+        """Whether a supervisor started the process."""
+        return self._parent != 0
+
     def finish(self) -> None:
         """Say that the node has ended, so that nothing ends it by force."""
         self._finished.set()

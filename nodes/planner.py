@@ -42,7 +42,7 @@ def run(node: Node, config: Config) -> None:
 
     task: Task | None = None
     while not node.stop.is_set():
-        node.bus.wait([instructions, results, objects], 0.2)
+        node.wait([instructions, results, objects], 0.2)
         for received in instructions.take_all():
             if task is not None:
                 node.publish(topics.TASK_RESULT, task.cancel("a new instruction came", node.clock.now_ns()).result)

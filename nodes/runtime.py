@@ -1,6 +1,10 @@
 """What every node is given, and the process around it: `python -m seesay.nodes.runtime detector --session DIR --name N --config JSON`.
 
 A node is one file of at most 80 lines: a frozen dataclass `Config`, and `run(node, config)`, which returns when `node.stop` is set.
+
+Its life-cycle, as ROS 2 has it: configuring is what `run` does before it calls `node.ready()`; then the node is active ("ready").
+Deactivated ("inactive"), it waits and says nothing but its state. Configured again, `run` returns and is called once more, with the
+parameters that were set meanwhile. The services NODE/lifecycle and NODE/parameters ask for all that.
 """
 
 from __future__ import annotations
@@ -9,93 +13,28 @@ import argparse
 import importlib
 import json
 import logging
-import os
 import sys
 import threading
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar, cast
+from typing import Any, Literal, Protocol, cast
 
-from seesay.bus import AnyBus, Bus, Subscriber
-from seesay.clock import Clock, MonotonicClock, SimClock
+from seesay.bus import Bus
+from seesay.clock import MonotonicClock, SimClock
 from seesay.config import from_mapping
 from seesay.errors import ConfigError, SeeSayError, UserError
-from seesay.messages import Header, NodeStatus, Source
+from seesay.nodes import logs
+from seesay.nodes.lifecycle import Lifecycle
 from seesay.nodes.lifetime import Lifetime
-from seesay.pubsub import Received
-from seesay.topics import CLOCK, NODE_STATUS, Keep, Topic
+from seesay.nodes.names import Names
+from seesay.nodes.node import Node, State
+from seesay.nodes.parameters import Parameters
+from seesay.topics import CLOCK, NODE_STATUS
 
-M = TypeVar("M")
-State = Literal["starting", "ready", "failed", "stopped"]
+__all__ = ["USER_ERROR", "Node", "NodeModule", "State", "load_node", "main", "node_names", "serve"]
 
 HEARTBEAT_S = 1.0
 USER_ERROR = 2
-
-
-class Node:
-    """A node's name, bus, clock, log and stop event, and short ways to use them.
-
-    >>> for image in node.messages(node.subscribe(IMAGE.of(camera="front"))):      # doctest: +SKIP
-    ...     node.publish(DETECTIONS, detector.detect(image.message, prompts))
-    """
-
-    def __init__(self, name: str, bus: AnyBus, clock: Clock | None = None, stop: threading.Event | None = None) -> None:
-        self.name = name
-        self.bus = bus
-        self.clock: Clock = clock or MonotonicClock()
-        self.stop = stop or threading.Event()
-        self.log = logging.getLogger(f"seesay.node.{name}")
-        self._status: tuple[State, str] = ("starting", "")
-
-    @property
-    def stopping(self) -> bool:
-        """Whether the node shall return."""
-        return self.stop.is_set()
-
-    def publish(self, topic: Topic[M], message: M) -> None:
-        """Send a message; the first call opens the publisher. Large arrays are not copied: do not change them afterwards."""
-        self.bus.publisher(topic).send(message)
-
-    def subscribe(self, topic: Topic[M], keep: Keep | None = None, depth: int | None = None) -> Subscriber[M]:
-        """Return a new mailbox of the topic; `keep` and `depth` override the topic's."""
-        return self.bus.subscriber(topic, keep, depth)
-
-    def messages(self, subscriber: Subscriber[M]) -> Iterator[Received[M]]:
-        """Yield what comes, as it comes, until the node is stopped."""
-        while not self.stop.is_set():
-            received = subscriber.take(0.5)
-            if received is not None:
-                yield received
-
-    def every(self, seconds: float) -> Iterator[None]:
-        """Yield at a fixed rate of real time until the node is stopped; beats that were missed are left out."""
-        beat = time.monotonic()
-        while not self.stop.is_set():
-            yield
-            beat = max(beat + seconds, time.monotonic())
-            self.stop.wait(beat - time.monotonic())
-
-    def header(self, frame_id: str = "", source: Source | None = None) -> Header:
-        """Return a header stamped now by the node's clock; `source` is the picture behind the message."""
-        return Header(self.clock.now_ns(), frame_id=frame_id, clock=self.clock.name, source=source)
-
-    def ready(self, message: str = "") -> None:
-        """Tell the supervisor that the node works, with a word on what it uses."""
-        self.report("ready", message)
-
-    def report(self, state: State, message: str = "") -> None:
-        """Publish the state; it is repeated once a second and latched."""
-        self._status = (state, message)
-        self.beat()
-
-    def beat(self) -> None:
-        """Publish the state once more."""
-        self.publish(NODE_STATUS, NodeStatus(self.header(), self.name, *self._status_fields()))
-
-    def _status_fields(self) -> tuple[State, int, str]:
-        state, message = self._status
-        return state, os.getpid(), message
 
 
 class NodeModule(Protocol):
@@ -134,31 +73,19 @@ def serve(
     parameters: Mapping[str, Any],
     clock: Literal["monotonic", "sim"] = "monotonic",
     parent: int = 0,
+    names: Names | None = None,
 ) -> int:
     """Run one node in this process until it is stopped; to be called in the main thread. Return the exit status.
 
     0: stopped or at its end; 2: an error of the user, told in one sentence; 1: an error of the program, with its traceback in the log;
     3: it did not stop in time. parent: process id of the supervisor, whose end is the node's.
     """
-    lifetime = Lifetime(parent)
+    lifetime, status = Lifetime(parent), 0
     try:
-        with Bus(session, name) as bus:
-            lifetime.on_stop(bus.interrupt)
-            node = Node(name, bus, SimClock(bus.subscriber(CLOCK)) if clock == "sim" else MonotonicClock(), lifetime.stop)
-            done = threading.Event()
-            heart = threading.Thread(target=_beat, args=(node, done), name="heartbeat", daemon=True)
-            node.report("starting")
-            heart.start()
-            try:
-                status = _run(node, run, parameters)
-            finally:
-                done.set()
-                heart.join()
-            if status and parent and not lifetime.stop.is_set():
-                bus.publisher(NODE_STATUS).wait_for_subscribers(1, 1.0)
-            if not status:
-                node.report("stopped")
-            return status
+        again: Mapping[str, Any] | None = parameters
+        while again is not None and not lifetime.stop.is_set():
+            status, again = _live(lifetime, run, session, name, again, clock, names)
+        return status
     except SeeSayError as error:
         logging.getLogger(f"seesay.node.{name}").error("%s", error)
         return USER_ERROR if isinstance(error, UserError) else 1
@@ -166,10 +93,38 @@ def serve(
         lifetime.finish()
 
 
+def _live(
+    lifetime: Lifetime, run: str, session: Path | str, name: str, parameters: Mapping[str, Any], clock: str, names: Names | None
+) -> tuple[int, Mapping[str, Any] | None]:
+    """From configuring to the end of `run`. Return the exit status, and the parameters to be configured with again, None for the end."""
+    with Bus(session, name) as bus:
+        node = Node(name, bus, SimClock(bus.subscriber(CLOCK)) if clock == "sim" else MonotonicClock(), names)
+        lifetime.on_stop(node.end)
+        cycle = Lifecycle(node, bus)
+        done = threading.Event()
+        heart = threading.Thread(target=_beat, args=(node, done), name="heartbeat", daemon=True)
+        node.report("starting")
+        heart.start()
+        try:
+            status = _run(node, run, parameters)
+        finally:
+            done.set()
+            heart.join()
+        if cycle.again and node.parameters is not None and not lifetime.stop.is_set():
+            return status, node.parameters.next_config
+        if status and lifetime.has_parent and not lifetime.stop.is_set():
+            bus.publisher(NODE_STATUS).wait_for_subscribers(1, 1.0)
+        if not status:
+            node.report("stopped")
+        return status, None
+
+
 def _run(node: Node, run: str, parameters: Mapping[str, Any]) -> int:
     try:
         module = load_node(run)
-        module.run(node, from_mapping(module.Config, parameters, f"node {node.name}"))
+        config = from_mapping(module.Config, parameters, f"node {node.name}")
+        node.parameters = Parameters(config, f"node {node.name}")
+        module.run(node, config)
     except UserError as error:
         return _fail(node, str(error), USER_ERROR)
     except ModuleNotFoundError as error:
@@ -206,11 +161,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--name", default="", help="name on the bus, by default that of the node")
     parser.add_argument("--config", default="{}", help="fields of the node's Config as JSON")
     parser.add_argument("--clock", choices=["monotonic", "sim"], default="monotonic")
+    parser.add_argument("--namespace", default="", help="what stands before the names of its topics and services")
+    parser.add_argument("--remap", default="{}", help="JSON object: name that the node uses -> name to use instead")
     parser.add_argument("--parent", type=int, default=0, help="process id whose end is the node's")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=os.environ.get("SEESAY_LOG", "INFO"), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     name = options.name or options.run.rpartition(".")[2]
-    return serve(options.run, options.session, name, json.loads(options.config), options.clock, options.parent)
+    try:
+        logs.set_up()
+        names = Names(options.namespace, json.loads(options.remap)) if options.namespace or options.remap != "{}" else None
+    except ConfigError as error:
+        sys.stderr.write(f"node {name}: {error}\n")
+        return USER_ERROR
+    return serve(options.run, options.session, name, json.loads(options.config), options.clock, options.parent, names)
 
 
 if __name__ == "__main__":

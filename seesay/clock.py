@@ -9,6 +9,8 @@ from typing import Protocol
 from seesay import messages
 from seesay.pubsub import Subscriber
 
+_LOOK_S = 0.5
+
 
 class Clock(Protocol):
     """`name` goes into the headers of messages; `now_ns()` is the time in nanoseconds."""
@@ -19,6 +21,14 @@ class Clock(Protocol):
     def now_ns(self) -> int: ...
 
 
+class NodeClock(Clock, Protocol):
+    """A clock that a node can also wait on."""
+
+    def wait(self, until_ns: int, stop: threading.Event) -> None:
+        """Return when the clock shows `until_ns`, when `stop` is set, or earlier: look at the clock again, it may have jumped."""
+        ...
+
+
 class MonotonicClock:
     """CLOCK_MONOTONIC, the same for all processes of a host."""
 
@@ -26,6 +36,9 @@ class MonotonicClock:
 
     def now_ns(self) -> int:
         return time.monotonic_ns()
+
+    def wait(self, until_ns: int, stop: threading.Event) -> None:
+        stop.wait(max(0, until_ns - self.now_ns()) / 1e9)
 
 
 class SimClock:
@@ -40,6 +53,10 @@ class SimClock:
         tick = self._ticks.latest()
         return tick.message.header.stamp_ns if tick else 0
 
+    def wait(self, until_ns: int, stop: threading.Event) -> None:
+        if self.now_ns() < until_ns and not stop.is_set():
+            self._ticks.take(_LOOK_S)
+
 
 class ManualClock:
     """A clock that is moved by hand: for tests, and for a simulation in the same process."""
@@ -47,15 +64,22 @@ class ManualClock:
     def __init__(self, now_ns: int = 0, name: messages.Clock = "sim") -> None:
         self.name: messages.Clock = name
         self._now_ns = now_ns
-        self._lock = threading.Lock()
+        self._moved = threading.Condition()
 
     def now_ns(self) -> int:
         return self._now_ns
 
+    def wait(self, until_ns: int, stop: threading.Event) -> None:
+        with self._moved:
+            if self._now_ns < until_ns and not stop.is_set():
+                self._moved.wait(_LOOK_S)
+
     def advance(self, seconds: float) -> None:
-        with self._lock:
+        with self._moved:
             self._now_ns += round(seconds * 1e9)
+            self._moved.notify_all()
 
     def set(self, now_ns: int) -> None:
-        with self._lock:
+        with self._moved:
             self._now_ns = now_ns
+            self._moved.notify_all()

@@ -117,6 +117,18 @@ def from_mapping(kind: type[C], mapping: Mapping[str, Any], where: str) -> C:
         raise ConfigError(f"{where}: {_sentence(str(error))}") from error
 
 
+def between(low: float, high: float) -> msgspec.Meta:
+    """The range of a parameter, ends included: `threshold: Annotated[float, between(0, 1)] = 0.5`. `from_mapping` checks it."""
+    return msgspec.Meta(ge=low, le=high)
+
+
+class Live:
+    """Marks a parameter whose change takes effect while the node runs: `threshold: Annotated[float, LIVE] = 0.5`."""
+
+
+LIVE = Live()
+
+
 def _node(name: str, values: Mapping[str, Any], where: str) -> NodeSpec:
     reserved = {key: values[key] for key in ("run", "threads", "restart") if key in values}
     try:

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from seesay import messages as m
 from seesay.errors import BusError
-from seesay.topics import fill_name, fits_name
+from seesay.topics import fill_name, fits_name, tails
 
 Q = TypeVar("Q")
 R = TypeVar("R")
@@ -64,7 +64,8 @@ SERVICES: dict[str, Service[Any, Any]] = {service.name: service for service in (
 
 def find(name: str) -> Service[Any, Any]:
     """Return the service called `name`, for example "detector/parameters". Raises BusError if the table has none."""
-    for service in SERVICES.values():
-        if fits_name(service.name, name):
-            return replace(service, name=name)
+    for tail in tails(name):
+        for service in SERVICES.values():
+            if fits_name(service.name, tail):
+                return replace(service, name=name)
     raise BusError(f"service: expected one of {', '.join(SERVICES)}, got {name!r}")

@@ -43,6 +43,12 @@ def fits_name(template: str, name: str) -> bool:
     return re.fullmatch(pattern, name) is not None
 
 
+def tails(name: str) -> list[str]:
+    """Return `name`, and what is left of it without one, two ... namespaces: a/b/c, b/c, c."""
+    parts = name.split("/")
+    return ["/".join(parts[i:]) for i in range(len(parts))]
+
+
 @dataclass(frozen=True, slots=True)
 class Topic(Generic[M]):
     """A named stream of messages of one type.
@@ -103,8 +109,12 @@ TOPICS: dict[str, Topic[Any]] = {
 
 
 def find(name: str) -> Topic[Any]:
-    """Return the topic called `name`, for example "camera/front/image". Raises BusError if the table has none."""
-    for topic in TOPICS.values():
-        if topic.matches(name):
-            return replace(topic, name=name)
+    """Return the topic called `name`, for example "camera/front/image", or "left/camera/front/image" in a namespace.
+
+    Raises BusError if the table has none.
+    """
+    for tail in tails(name):
+        for topic in TOPICS.values():
+            if topic.matches(tail):
+                return replace(topic, name=name)
     raise BusError(f"topic: expected one of {', '.join(TOPICS)}, got {name!r}")

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import signal
 import subprocess
 import sys
+import threading
+import time
+from dataclasses import replace
 from pathlib import Path
+from queue import Queue
 
 import pytest
 
+from seesay import topics
 from seesay.bus import Bus, MemoryBus
-from seesay.clock import ManualClock
+from seesay.clock import ManualClock, SimClock
 from seesay.errors import ConfigError
 from seesay.messages import ClockTick, Header, Instruction, Source
+from seesay.nodes import logs
+from seesay.nodes.names import Names
 from seesay.nodes.runtime import Node, load_node, node_names
+from seesay.services import Service
 from seesay.topics import CLOCK, INSTRUCTION, NODE_STATUS
 
 LONG = 60.0
@@ -49,6 +59,90 @@ def test_messages_end_when_the_node_is_stopped() -> None:
     assert list(node.every(1000)) == []
 
 
+def test_a_timer_follows_simulated_time_through_jumps() -> None:
+    clock, node = ManualClock(1_000_000_000), Node("a", MemoryBus("a"))
+    node.clock = clock
+    beats: Queue[int] = Queue()
+
+    def count() -> None:
+        for _ in node.every(0.1):
+            beats.put(clock.now_ns())
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    assert beats.get(timeout=LONG) == 1_000_000_000
+    for _ in range(2):
+        clock.advance(0.1)
+        assert beats.get(timeout=LONG) == clock.now_ns()
+    clock.advance(60)   # beats that were missed are left out
+    assert beats.get(timeout=LONG) == clock.now_ns()
+    clock.set(5_000)    # the simulation starts anew
+    clock.wait(clock.now_ns(), node.stop)
+    while beats.empty():
+        clock.advance(0.1)
+        time.sleep(0.01)
+    assert clock.now_ns() < 60_000_000_000
+    node.end()
+    thread.join(LONG)
+    assert not thread.is_alive()
+
+
+def test_simulated_time_is_waited_for() -> None:
+    bus = MemoryBus("a")
+    clock, ticks, stop = SimClock(bus.subscriber(CLOCK)), bus.join("sim").publisher(CLOCK), threading.Event()
+    assert clock.now_ns() == 0
+    thread = threading.Thread(target=clock.wait, args=(10, stop))
+    thread.start()
+    ticks.send(ClockTick(Header(10, clock="sim")))
+    thread.join(LONG)
+    assert not thread.is_alive()
+    assert clock.now_ns() == 10
+    clock.wait(5, stop)   # at once
+    ticks.send(ClockTick(Header(3, clock="sim")))
+    assert clock.now_ns() == 3
+
+
+def test_logs_as_json_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = logging.LogRecord("seesay.node.a", logging.WARNING, "a.py", 1, "it is %s\n", ("late",), None)
+    line = logs.JsonLines().format(record)
+    assert "\n" not in line
+    entry = json.loads(line)
+    wanted = ("WARNING", "seesay.node.a", "it is late\n", os.getpid())
+    assert (entry["level"], entry["logger"], entry["message"], entry["process"]) == wanted
+    for name, value in {"SEESAY_LOG_FORMAT": "xml", "SEESAY_LOG": "LOUD"}.items():
+        monkeypatch.setenv(name, value)
+        with pytest.raises(ConfigError, match=name):
+            logs.set_up()
+
+
+def test_names_are_resolved() -> None:
+    names = Names("left", {"camera/front/image": "camera/top/image", "objects": "/objects", "clock": "/other/clock"})
+    wanted = {
+        "camera/front/image": "left/camera/top/image", "masks": "left/masks", "objects": "objects", "clock": "other/clock",
+        "emergency_stop": "emergency_stop", "node_status": "node_status",
+    }  # fmt: skip
+    assert {name: names.resolve(name) for name in wanted} == wanted
+    assert Names().resolve("masks") == "masks"
+    assert topics.find("left/camera/top/image").type is topics.IMAGE.type
+    with pytest.raises(ConfigError, match="namespace and remap"):
+        Names("a b")
+    with pytest.raises(ConfigError, match="namespace and remap"):
+        Names(remap={"a": "../b"})
+
+
+def test_a_node_speaks_under_its_resolved_names() -> None:
+    bus = MemoryBus("a")
+    node = Node("a", bus, names=Names("left"))
+    words, said = node.subscribe(INSTRUCTION), bus.join("b").subscriber(replace(INSTRUCTION, name="left/instruction"))
+    node.publish(INSTRUCTION, Instruction(node.header(), "1", "hello"))
+    assert words.take(0) is not None
+    assert said.take(0) is not None
+    node.bus.service(Service("ask", Instruction, Instruction), lambda request: request)
+    assert bus.services() == [("left/ask", "a")]
+    assert node.bus.client(Service("ask", Instruction, Instruction)).call(Instruction(node.header(), "1", "?"), LONG).text == "?"
+    bus.close()
+
+
 def test_nodes_are_found_by_name() -> None:
     assert "detector" in node_names()
     assert "runtime" not in node_names()
@@ -68,9 +162,9 @@ def test_a_node_by_hand_stops_cleanly(session: Path, end: signal.Signals) -> Non
         ticks = bus.publisher(CLOCK)
         assert ticks.wait_for_subscribers(1, LONG)
         while (word := words.take(LONG)) is not None and word.message.header.stamp_ns == 0:
-            ticks.send(ClockTick(Header(77, clock="sim")))
+            ticks.send(ClockTick(Header(77_000_000_000, clock="sim")))
         assert word is not None
-        assert (word.message.header.stamp_ns, word.message.header.clock, word.message.text) == (77, "sim", "hi")
+        assert (word.message.header.stamp_ns, word.message.header.clock, word.message.text) == (77_000_000_000, "sim", "hi")
         process.send_signal(end)
         assert process.wait(LONG) == 0
         states: list[str] = []
