@@ -24,7 +24,7 @@ from seesay.sim.cameras import Cameras
 from seesay.sim.cameras import View as CameraView
 from seesay.sim.drive import SimArm, WorldClock, run_goal
 from seesay.sim.executor import ArmExecutor
-from seesay.sim.goals import Atom, Judge
+from seesay.sim.goals import Atom, Goal, Judge
 from seesay.sim.places import PLACES
 from seesay.sim.tasks import Task as Assignment
 from seesay.sim.world import World
@@ -87,15 +87,23 @@ def run_episode(
     segmenter: Segmenter | None,
     library: Library,
     scorer: LanguageScorer,
+    *,
+    max_steps: int = MOST_STEPS,
+    expand: bool = True,
 ) -> Episode:
-    """Run one assignment to its end and judge it by the simulator's true state. Without a detector, true boxes and masks take its place."""
+    """Run one assignment to its end and judge it by the simulator's true state. Without a detector, true boxes and masks take its place.
+
+    expand: whether the planner reads quantifiers and sequences; without, plain SayCan. With `language_only`, perception says neither what
+    is possible nor what has been reached.
+    """
     assert assignment.goal is not None
     world = World(assignment.scene)
     clock = WorldClock(world)
     executor = SafeExecutor(ArmExecutor(SimArm(world), clock), Workspace(), 60.0, 30.0, clock)
     judge = Judge(world, assignment.goal)
     instruction = Instruction(Header(world.time_ns, clock="sim"), str(seed), assignment.instruction)
-    task = Task(instruction, SayCan(library, scorer, mode=mode), world.time_ns, max_steps=MOST_STEPS)
+    saycan = SayCan(library, scorer, mode=mode)
+    task = Task(instruction, saycan, world.time_ns, max_steps=max_steps, verify=mode != "language_only", expand=expand)
     choices: list[str] = []
     notes: list[str] = []
     with Cameras(world) as cameras, contextlib.ExitStack() as eyes:
@@ -124,15 +132,17 @@ def run_episode(
     return Episode(seed, mode, assignment.instruction, success, cause, outcome, message, len(choices), seconds, tuple(choices))
 
 
-def _blame(goal: Any, step: PlanStep, objects: Objects, world: World) -> str:
-    """What was already wrong when a step was chosen: "planning", "perception" or nothing."""
+def _blame(goal: Goal, step: PlanStep, objects: Objects, world: World) -> str:
+    """What was already wrong when a step was chosen: "planning", "perception" or nothing. Only goals of one step tell."""
+    if not isinstance(goal, Atom) or goal.relation not in ("in", "on", "at"):
+        return ""
     chosen = step.candidates[step.choice] if step.choice is not None else None
-    if chosen is None or not isinstance(goal, Atom) or tuple(chosen.arguments.values()) != goal.names:
+    if chosen is None or tuple(chosen.arguments.values()) != goal.names:
         return "planning" if _located(goal, objects, world) else "perception"
     return "" if _located(goal, objects, world) else "perception"
 
 
-def _located(goal: Any, objects: Objects, world: World) -> bool:
+def _located(goal: Atom, objects: Objects, world: World) -> bool:
     """Whether the goal's things are known by name, each where it truly is."""
     truth = world.truth()
     for name in goal.names:
@@ -151,7 +161,7 @@ def _cause(notes: list[str], outcome: str) -> str:
         return "perception"
     if outcome == "timeout":
         return "timeout"
-    return "grasp" if notes else "planning"
+    return "grasp" if notes and outcome != "done" else "planning"
 
 
 def as_row(episode: Episode) -> dict[str, Any]:

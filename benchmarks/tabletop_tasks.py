@@ -1,4 +1,4 @@
-"""Single pick-and-place instructions through the whole loop: `python -m benchmarks.tabletop_tasks --json`.
+"""Instructions through the whole loop: `python -m benchmarks.tabletop_tasks --json` (single pick-and-place), `--suite notebook` (17 tasks).
 
 Each seeded episode lays a table, gives an instruction and always the 53 options of SayCan's tabletop (never only what is visible), and
 runs perceive, score, choose, execute, perceive again, until `done`, in one process on simulated time. The same episodes run with the
@@ -16,6 +16,7 @@ from typing import Any
 
 from rich.progress import track
 
+from benchmarks import notebook
 from benchmarks.common import cache, circumstances, show
 from benchmarks.episodes import Remembering, as_row, run_episode
 from seesay.perception import Detector, Segmenter
@@ -44,7 +45,10 @@ def main() -> None:
     import torch
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--suite", choices=("single", "notebook"), default="single")
     parser.add_argument("--episodes", type=int, default=100)
+    parser.add_argument("--seeds", type=int, default=10, help="tables for each task of the notebook suite")
+    parser.add_argument("--conditions", nargs="+", choices=notebook.CONDITIONS, default=list(notebook.CONDITIONS[:4]))
     parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
     parser.add_argument("--lm", default="gemma3-270m")
     parser.add_argument("--detector", default="embedded", help="a model, or oracle: true boxes and masks")
@@ -55,14 +59,19 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    path = arguments.keep or cache("tabletop-tasks") / f"{circumstances()['commit'] or 'none'}.jsonl"
+    part = "" if arguments.suite == "single" else f"-{arguments.suite}"
+    path = arguments.keep or cache("tabletop-tasks") / f"{circumstances()['commit'] or 'none'}{part}.jsonl"
     if arguments.fresh:
         path.unlink(missing_ok=True)
-    known = finished(path)
     detector = None if arguments.detector == "oracle" else Detector.from_pretrained(arguments.detector)
     segmenter = Segmenter.from_pretrained(arguments.segmenter) if detector else None
     library = load_library("tabletop")
     scorer = Remembering(TransformersScorer.from_pretrained(arguments.lm), [option.phrase for option in library.candidates()])
+    if arguments.suite == "notebook":
+        figures = notebook.run(path, arguments.seeds, arguments.conditions, detector, segmenter, library, scorer)
+        show("tabletop tasks, notebook suite", figures, arguments.json, notebook.BARS)
+        return
+    known = finished(path)
     with path.open("a") as file:
         for seed in track(range(FIRST_SEED, FIRST_SEED + arguments.episodes), description="episodes"):
             for mode in arguments.modes:
@@ -74,7 +83,7 @@ def main() -> None:
     seeds = range(FIRST_SEED, FIRST_SEED + arguments.episodes)
     rows = {mode: [known[seed, mode] for seed in seeds if (seed, mode) in known] for mode in MODES}
     causes = Counter(row["cause"] for row in rows["combined"] if not row["success"])
-    figures: dict[str, Any] = {
+    figures = {
         "n": len(rows["combined"]), "n_options": len(library.candidates()), "success": share(rows["combined"]),
         "success_language_only": share(rows["language_only"]), "success_affordance_only": share(rows["affordance_only"]),
         "failures": {cause: causes[cause] for cause in ("perception", "planning", "grasp", "timeout")},

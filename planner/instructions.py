@@ -20,7 +20,7 @@ def check_instruction(text: str, library: Library) -> str:
     """The cleaned instruction. Raises SkillError if it names nothing that the library has, or a coloured thing that it has not."""
     line = clean_instruction(text)
     words = _words(line)
-    known = {word for name in library.prompts() for word in name.split()}
+    known = {word for name in library.prompts() for word in name.split()} | {name.split()[-1] for name in library.places}
     things = ", ".join(library.prompts())
     for colour, noun in itertools.pairwise(words):
         name = f"{colour} {_singular(noun)}"

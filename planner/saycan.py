@@ -12,6 +12,7 @@ import numpy as np
 from seesay.errors import SkillError
 from seesay.messages import ArmState, Candidate, Header, Instruction, Objects, PlanStep, SkillGoal, Target
 from seesay.planner.affordance import Affordance, AffordanceModel
+from seesay.planner.agenda import Subtask
 from seesay.planner.language import LanguageScorer
 from seesay.planner.prompt import Dialogue, StepRecord
 from seesay.planner.relations import find
@@ -61,15 +62,20 @@ class SayCan:
         objects: Objects,
         now_ns: int,
         gripper: ArmState | None = None,
+        subtask: Subtask | None = None,
     ) -> PlanStep:
         """All options with every term of their scores, and the choice; None where nothing is feasible.
 
-        objects: newest perception, in the world frame; now_ns: on the clock of its stamps; gripper: None if not known.
+        objects: newest perception, in the world frame; now_ns: on the clock of its stamps; gripper: None if not known. subtask: the part of
+        the instruction that the step serves: its words and steps stand in the language model's context, and it says how likely `done` is.
         Ties go to the option that comes first in the library. Raises SkillError for an empty or overlong instruction.
         """
         started = self._timer()
-        context = self.dialogue.context(instruction.text, history)
-        can = [self.affordances.estimate(option, self.library, objects, now_ns, gripper, history) for option in self._options]
+        text, steps = (subtask.text, subtask.history) if subtask else (instruction.text, history)
+        context = self.dialogue.context(text, steps)
+        can = [self.affordances.estimate(option, self.library, objects, now_ns, gripper, steps) for option in self._options]
+        if subtask:
+            can[-1] = Affordance(subtask.done, (subtask.reason,) if subtask.reason else ())
         for option, affordance in zip(self._options, can, strict=True):
             if not 0.0 <= affordance.probability <= 1.0:
                 raise SkillError(f"expected the affordance of {option.phrase!r} within 0 and 1, got {affordance.probability}: correct it")
@@ -85,6 +91,7 @@ class SayCan:
             candidates=tuple(self._explain(say, can, scores, choice)),
             choice=choice,
             history=tuple(map(str, history)),
+            subtask=subtask.text if subtask else "",
             decision_ms=1e3 * (self._timer() - started),
             evidence_age_ms=0.0 if evidence is None else max(0.0, 1e-6 * (now_ns - evidence)),
         )

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 
 from seesay.errors import ModelError, SkillError
 from seesay.messages import ArmState, Header, Instruction, Objects, PlanStep, SkillGoal, SkillResult, TaskOutcome, TaskResult
+from seesay.planner.agenda import Agenda, Subtask
+from seesay.planner.expansion import Unseen
 from seesay.planner.instructions import check_instruction, named_objects
 from seesay.planner.prompt import StepRecord
+from seesay.planner.reading import read
 from seesay.planner.relations import find, holds
 from seesay.planner.saycan import SayCan
+from seesay.planner.scene import Unclear
 from seesay.planner.skills import DONE
 
 
@@ -44,6 +48,9 @@ class Task:
 
     Call `advance` with the newest objects until it says `Act`; run the goal; give its end to `report`; go on. Every decision after
     a step is made from pictures taken after that step. Times are nanoseconds on the clock of the objects' stamps.
+
+    An instruction that the grammar reads (`seesay.planner.reading`) becomes an agenda of goals over the objects that are here, pursued one
+    after the other; any other goes to the language model as it is.
     """
 
     def __init__(
@@ -56,9 +63,12 @@ class Task:
         max_failures: int = 3,
         patience_s: float = 5.0,
         timeout_s: float = 600.0,
+        verify: bool = True,
+        expand: bool = True,
     ) -> None:
         """max_steps: executed steps in all; max_failures: in a row; patience_s: how long to look for an object that the instruction
-        names before refusing; timeout_s: for the whole task."""
+        names before refusing; timeout_s: for the whole task. verify: whether perception decides if a step had its effect and a goal is
+        reached, not only the executor and the language model. expand: whether to read the instruction; without, plain SayCan."""
         self.instruction = instruction
         self.history: list[StepRecord] = []
         self.ended: TaskResult | None = None
@@ -71,6 +81,10 @@ class Task:
         self._looking_since_ns = now_ns
         self._header = Header(now_ns)
         self._goal: SkillGoal | None = None
+        clauses = read(instruction.text, saycan.library) if expand else None
+        self._agenda = Agenda(clauses, saycan.library) if clauses else None
+        self._check = verify
+        self._doubted_ns = 0
 
     @property
     def goal(self) -> SkillGoal | None:
@@ -92,8 +106,10 @@ class Task:
             return Wait(f"running: {self._goal.phrase}")
         if objects is None or _evidence_ns(objects) < self._evidence_from_ns:
             return Wait("waiting for a picture of how things stand now")
-        self._verify(objects)
-        missing = [name for name in self._still_named() if not _seen(objects, name)]
+        missing = self._understand(objects)
+        if self._verify(objects):
+            return Wait(f"looking again whether this had its effect: {self.history[-1].phrase}")
+        missing = missing or [name for name in self._wanted(objects) if not _seen(objects, name)]
         if missing:
             return self._look_for(missing, objects, now_ns)
         self._looking_since_ns = now_ns
@@ -106,7 +122,7 @@ class Task:
         """The running goal has ended. Results of other goals are ignored."""
         if self._goal is None or result.goal_id != self._goal.id:
             return
-        self.history.append(StepRecord(self._goal.phrase, result.outcome == "succeeded", result.message))
+        self._record(StepRecord(self._goal.phrase, result.outcome == "succeeded", result.message))
         self._goal = None
         self._evidence_from_ns = now_ns
         self._looking_since_ns = now_ns
@@ -117,14 +133,17 @@ class Task:
         return End(self.ended) if self.ended is not None else self._end("cancelled", reason)
 
     def _decide(self, objects: Objects, now_ns: int, gripper: ArmState | None) -> Move:
-        step = self._saycan.decide(self.instruction, self.history, objects, now_ns, gripper)
+        agenda = self._agenda
+        subtask = agenda.next(objects, self._check) if agenda else None
+        step = self._saycan.decide(self.instruction, self.history, objects, now_ns, gripper, subtask)
         if step.choice is None:
             return self._end("failed", "nothing is feasible: " + _closest(step), step)
         chosen = step.candidates[step.choice]
         if chosen.skill == DONE:
-            failed = bool(self.history) and not self.history[-1].succeeded
-            ending = "; the last one failed" if failed else ""
-            return self._end("failed" if failed else "done", f"done after {_count(len(self.history))}{ending}", step)
+            if agenda and not agenda.finish():
+                return self._decide(objects, now_ns, gripper)
+            doubt = self._doubt(subtask)
+            return self._end("failed" if doubt else "done", f"done after {_count(len(self.history))}{doubt}", step)
         if len(self.history) >= self._max_steps:
             return self._end("failed", f"not done after {_count(len(self.history))}, which is the limit", step)
         if self._failures() >= self._max_failures:
@@ -132,18 +151,53 @@ class Task:
         try:
             self._goal = self._saycan.goal(step, objects, f"{self.instruction.id}/{len(self.history) + 1}")
         except SkillError as error:
-            self.history.append(StepRecord(chosen.phrase, False, str(error)))
+            self._record(StepRecord(chosen.phrase, False, str(error)))
             return Wait(f"cannot run {chosen.phrase!r}: {error}")
         return Act(step, self._goal)
 
-    def _verify(self, objects: Objects) -> None:
-        """A step that the executor took for a success has failed if its effect is seen not to hold."""
-        if not self.history or not self.history[-1].succeeded:
-            return
+    def _doubt(self, subtask: Subtask | None) -> str:
+        """What speaks against it when `done` was chosen."""
+        if subtask and self._check:
+            return f"; {subtask.reason}" if subtask.reason else ""
+        return "; the last one failed" if self.history and not self.history[-1].succeeded else ""
+
+    def _record(self, record: StepRecord) -> None:
+        self.history.append(record)
+        if self._agenda:
+            self._agenda.record(record)
+
+    def _verify(self, objects: Objects) -> bool:
+        """A step that the executor took for a success has failed if two looks show its effect not to hold. True after the first."""
+        if not self._check or not self.history or not self.history[-1].succeeded:
+            return False
         phrase = self.history[-1].phrase
         option = next(option for option in self._saycan.library.candidates() if option.phrase == phrase)
-        if holds(option, self._saycan.library, objects) is False:
-            self.history[-1] = StepRecord(phrase, False, "it is seen elsewhere")
+        if holds(option, self._saycan.library, objects) is not False:
+            self._doubted_ns = 0
+            return False
+        if not self._doubted_ns or _evidence_ns(objects) <= self._doubted_ns:
+            self._doubted_ns = self._doubted_ns or _evidence_ns(objects)
+            return True
+        self._doubted_ns = 0
+        self.history[-1] = StepRecord(phrase, False, "it is seen elsewhere")
+        if self._agenda:
+            self._agenda.correct(self.history[-1])
+        return False
+
+    def _understand(self, objects: Objects) -> list[str]:
+        """Bring the agenda up to date; what the instruction means and is not there at all."""
+        if self._agenda:
+            try:
+                self._agenda.update(objects)
+            except Unseen as unseen:
+                return [str(unseen)]
+            except Unclear:
+                self._agenda = None
+        return []
+
+    def _wanted(self, objects: Objects) -> list[str]:
+        """Objects that the next decision needs."""
+        return self._agenda.wanted(objects, self._check) if self._agenda else self._still_named()
 
     def _look_for(self, missing: list[str], objects: Objects, now_ns: int) -> Move:
         names = " and ".join(missing)

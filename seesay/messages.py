@@ -370,6 +370,7 @@ class PlanStep:
     """One decision: all candidates in library order and the index of the choice (None = nothing is feasible).
 
     `decision_ms` is the time of scoring; `evidence_age_ms` the age of the oldest object used when the decision was made.
+    `subtask` is the part of the instruction that the step serves, in plain words; empty for the whole instruction.
     """
 
     header: Header
@@ -381,6 +382,7 @@ class PlanStep:
     history: tuple[str, ...] = ()
     decision_ms: float = 0.0
     evidence_age_ms: float = 0.0
+    subtask: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from seesay.errors import SkillError
-from seesay.sim.goals import All, Atom, Goal
+from seesay.sim.goals import All, Atom, Goal, Not, read_goal
 from seesay.sim.places import CORNERS, PLACES
 from seesay.sim.scene import COLOURS, PICKABLE, SHAPES, Scene, SceneObject, dress, move, random_object, scatter
 
@@ -84,6 +85,26 @@ def single_task(seed: int) -> Task:
     needed = [pick] if place in PLACES else [pick, place]
     scene = lay(_with_others(rng, needed, int(rng.integers(4, 9))), seed, rng=rng, free=[place] if place in PLACES else [])
     return Task(scene, instruction, Atom(relation, (pick, place)))
+
+
+def suite_task(entry: Mapping[str, Any], seed: int, start: Mapping[str, str] | None = None) -> Task:
+    """A task of a suite file, `{"instruction": ..., "objects": [...], "goal": ...}`, on a table of exactly those objects, by seed.
+
+    start: thing -> named place where it lies at first. The places that the goal speaks of are free of anything else.
+    """
+    goal = read_goal(entry["goal"])
+    wanted = [place for place in _places_in(goal) if place not in (start or {}).values()]
+    return Task(lay(entry["objects"], seed, free=wanted, start=start), entry["instruction"], goal)
+
+
+def _places_in(goal: Goal) -> tuple[str, ...]:
+    match goal:
+        case All():
+            return tuple(dict.fromkeys(place for part in goal.goals for place in _places_in(part)))
+        case Not():
+            return _places_in(goal.goal)
+        case Atom():
+            return CORNERS if "corners" in goal.relation else tuple(name for name in goal.names if name in PLACES)
 
 
 def demo_task(instruction: str, seed: int) -> Task:

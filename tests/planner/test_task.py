@@ -75,9 +75,19 @@ def test_failed_grasp_is_tried_again(table: Objects) -> None:
 def test_success_that_is_seen_not_to_be_one_is_tried_again(table: Objects) -> None:
     task = start()
     finish(task, task.advance(table, 10 * S), "succeeded", 15)
-    again = task.advance(bowl_and(inside=False, at_s=16), 16 * S)
+    doubt = Wait(f"looking again whether this had its effect: {STEP}")
+    assert task.advance(bowl_and(inside=False, at_s=16), 16 * S) == doubt
+    assert task.advance(bowl_and(inside=False, at_s=16), 16 * S) == doubt
+    again = task.advance(bowl_and(inside=False, at_s=17), 17 * S)
     assert isinstance(again, Act)
     assert again.step.history == (f"{STEP} (failed: it is seen elsewhere)",)
+
+
+def test_a_second_look_may_show_the_effect(table: Objects) -> None:
+    task = start()
+    finish(task, task.advance(table, 10 * S), "succeeded", 15)
+    assert isinstance(task.advance(bowl_and(inside=False, at_s=16), 16 * S), Wait)
+    assert ended(task.advance(bowl_and(inside=True, at_s=17), 17 * S))[0] == "done"
 
 
 def test_gives_up_after_failures_in_a_row() -> None:

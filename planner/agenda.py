@@ -1,0 +1,120 @@
+"""The goals of one instruction and which of them are reached, kept while things move."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from seesay.messages import Objects
+from seesay.planner.expansion import Unseen, expand
+from seesay.planner.prompt import StepRecord
+from seesay.planner.reading import Clause
+from seesay.planner.relations import holds
+from seesay.planner.scene import Goal, Unclear, names_of
+from seesay.planner.skills import Library
+
+SIGHTINGS = 2
+"""Looks in a row under its name after which a thing that came into view later counts among "all the blocks"."""
+
+
+@dataclass(frozen=True)
+class Subtask:
+    """What the next step serves: `text` as a plain instruction, `history` its own steps so far, and how sure it is that it is done."""
+
+    text: str
+    history: tuple[StepRecord, ...]
+    done: float
+    reason: str
+
+
+class Agenda:
+    """Goals in order. Each stays as it was first understood; things that come into view later add goals."""
+
+    def __init__(self, clauses: Sequence[Clause], library: Library) -> None:
+        self._clauses, self._library = clauses, library
+        self.goals: list[Goal] = []
+        self._records: dict[Goal, list[StepRecord]] = {}
+        self._reached: set[Goal] = set()
+        self._dropped: set[Goal] = set()
+        self._open: list[Goal] = []
+        self._looks: Counter[str] = Counter()
+        self._here: list[str] = []
+        self.current: Goal | None = None
+
+    def update(self, objects: Objects) -> None:
+        """Take in the newest objects. Raises Unclear and Unseen, see `expand`, while there are no goals yet."""
+        labels = {thing.label for thing in objects.objects if thing.status != "lost"}
+        self._looks = Counter({name: self._looks[name] + 1 for name in labels})
+        first = not self.goals
+        new = [name for name in self._library.prompts() if name in labels and name not in self._here]
+        joined = [name for name in new if first or self._looks[name] >= SIGHTINGS]
+        if not first and not joined:
+            return
+        try:
+            goals = expand(self._clauses, self._library, objects, [*self._here, *joined])
+        except (Unclear, Unseen):
+            if first:
+                raise
+            return
+        self._here += joined
+        moved = {goal.thing for goal in self.goals}
+        self.goals += [goal for goal in goals if first or goal.thing not in moved]
+
+    def next(self, objects: Objects, verify: bool = True) -> Subtask:
+        """The first goal that is not reached; the last one, as done, when all are."""
+        self._open = [goal for goal in self.goals if not self._is_reached(goal, objects, verify)]
+        self.current = self._open[0] if self._open else None
+        if self.current is not None:
+            if self.current in self._reached:  # it was, and things have been moved since
+                self._reached.discard(self.current)
+                self._records.pop(self.current, None)
+            records = tuple(self._records.get(self.current, ()))
+            return Subtask(self.current.text, records, 0.02, f"{self.current.thing} not seen {_where(self.current)}")
+        if not self.goals:
+            return Subtask("", (), 0.95, "")
+        last = self.goals[-1]
+        records = tuple(self._records.get(last, ()))
+        if not records or not records[-1].succeeded:
+            records += (StepRecord(last.option.phrase),)
+        return Subtask(last.text, records, 0.95, "")
+
+    def wanted(self, objects: Objects, verify: bool = True) -> list[str]:
+        """Objects that must be seen: those of the next goal, before the first step those of all goals."""
+        open_goals = [goal for goal in self.goals if not self._is_reached(goal, objects, verify)]
+        return list(names_of(open_goals[:1] if self._records else open_goals, self._library.places))
+
+    def record(self, record: StepRecord) -> None:
+        """A step for the current goal has ended."""
+        if self.current is not None:
+            self._records.setdefault(self.current, []).append(record)
+            if record.succeeded and record.phrase == self.current.option.phrase:
+                self._reached.add(self.current)
+
+    def correct(self, record: StepRecord) -> None:
+        """The last step is seen to have failed."""
+        for goal, records in self._records.items():
+            if records and records[-1].phrase == record.phrase and goal is self.current:
+                records[-1] = record
+                self._reached.discard(goal)
+
+    def finish(self) -> bool:
+        """`done` was chosen: the current goal is not pursued any more. True if it was the last."""
+        if self.current is not None:
+            self._dropped.add(self.current)
+            self._open.remove(self.current)
+        return not self._open
+
+    def _is_reached(self, goal: Goal, objects: Objects, verify: bool) -> bool:
+        if goal in self._dropped:
+            return True
+        done = goal in self._reached
+        later = self.goals[self.goals.index(goal) + 1 :]
+        if not verify or goal.passing or (done and any(other.thing == goal.thing for other in later)):
+            return done
+        seen = holds(goal.option, self._library, objects)
+        return done if seen is None else seen
+
+
+def _where(goal: Goal) -> str:
+    return f"{goal.option.relation} the {goal.place}"
