@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from seesay.messages import Candidate, PlanStep, SkillResult
+from seesay.messages import PlanStep, SkillResult
 from seesay.nodes.ages import AgeSummary
-from seesay.nodes.tables import ranking
-
-ROWS = 12
-ROW_HEIGHT = 34
-LABEL_WIDTH = 430
-BAR_WIDTH = 300
-COLOURS = {"language": "#4c78a8", "affordance": "#e45756", "combined": "#54a24b"}
+from seesay.planner.chart import COLOURS, chart
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #222; background: #fff }
@@ -81,34 +74,6 @@ def _step(step: PlanStep, result: SkillResult | None) -> list[str]:
     if result is not None:
         kind = "good" if result.outcome == "succeeded" else "bad"
         parts.append(f'<p><b class="{kind}">{escape(result.outcome)}</b>: {escape(result.message)}</p>')
-    return parts
-
-
-def chart(step: PlanStep, rows: int = ROWS) -> str:
-    """SayCan's bar chart as SVG: language, affordance and combined score of the best candidates, the choice first."""
-    best = ranking(step)[:rows]
-    spoken = [c.log_p_language for c in step.candidates if c.log_p_language is not None]
-    top = max(spoken, default=0.0)
-    height, width = ROW_HEIGHT * len(best) + 4, LABEL_WIDTH + BAR_WIDTH + 360
-    parts = [f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" font-family="inherit" font-size="13">']
-    for row, (index, candidate) in enumerate(best):
-        parts += _chart_row(candidate, row * ROW_HEIGHT + 2, top, chosen=index == step.choice)
-    return "\n".join([*parts, "</svg>"])
-
-
-def _chart_row(candidate: Candidate, y: int, top: float, chosen: bool) -> list[str]:
-    language = 0.0 if candidate.log_p_language is None else math.exp(min(0.0, candidate.log_p_language - top))
-    shares = {"language": language, "affordance": candidate.affordance, "combined": candidate.probability}
-    weight = "bold" if chosen else "normal"
-    why = "; ".join(candidate.reasons) if chosen else candidate.why_not
-    spoken = "not scored" if candidate.log_p_language is None else f"{candidate.log_p_language:.2f}"
-    title = f"log p language {spoken}, affordance {candidate.affordance:.3f}, share {candidate.probability:.3f}"
-    parts = [f"<g><title>{escape(title)}</title>",
-             f'<text x="{LABEL_WIDTH - 8}" y="{y + 19}" text-anchor="end" font-weight="{weight}">{escape(candidate.phrase)}</text>']
-    for line, (name, share) in enumerate(shares.items()):
-        length = max(0.0, min(1.0, share)) * BAR_WIDTH
-        parts.append(f'<rect x="{LABEL_WIDTH}" y="{y + 2 + 9 * line}" width="{length:.1f}" height="8" fill="{COLOURS[name]}"/>')
-    parts.append(f'<text x="{LABEL_WIDTH + BAR_WIDTH + 10}" y="{y + 19}" fill="#666" font-size="12">{escape(why)}</text></g>')
     return parts
 
 

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from rich.table import Table
 from rich.text import Text
 
-from seesay.messages import Candidate, Object, PlanStep
-
-
-def ranking(step: PlanStep) -> list[tuple[int, Candidate]]:
-    """All candidates with their index, best first: by combined score, then language, then affordance, then library order."""
-
-    def key(item: tuple[int, Candidate]) -> tuple[bool, float, float, float, int]:
-        index, candidate = item
-        language = -math.inf if candidate.log_p_language is None else candidate.log_p_language
-        return index != step.choice, -candidate.log_score, -language, -candidate.affordance, index
-
-    return sorted(enumerate(step.candidates), key=key)
+from seesay.messages import Object, PlanStep
+from seesay.planner.chart import COLOURS, shares
+from seesay.planner.explain import ranking
 
 
 def bar(share: float, width: int = 5) -> str:
@@ -29,7 +19,7 @@ def bar(share: float, width: int = 5) -> str:
 
 
 def step_table(step: PlanStep, rows: int = 6) -> Table:
-    """The best `rows` candidates of one decision with every term of their scores."""
+    """The best `rows` candidates of one decision with every term of their scores, each with a bar in the colour of the charts."""
     table = Table(
         title=f"Step {step.step}: {step.instruction}",
         caption=f"decided in {step.decision_ms:.0f} ms on evidence {step.evidence_age_ms:.0f} ms old; "
@@ -39,18 +29,20 @@ def step_table(step: PlanStep, rows: int = 6) -> Table:
     )
     table.add_column("candidate", ratio=3)
     table.add_column("log p", justify="right", no_wrap=True)
-    table.add_column("affordance", justify="right", no_wrap=True)
+    table.add_column("affordance", no_wrap=True)
     table.add_column("combined", no_wrap=True)
     table.add_column("why, why not", ratio=2)
+    lengths = shares(step)
     for index, candidate in ranking(step)[:rows]:
         chosen = index == step.choice
-        language = "not scored" if candidate.log_p_language is None else f"{candidate.log_p_language:.2f}"
+        bars = {name: Text(bar(length, 4), style=COLOURS[name]) for name, length in lengths[index].items()}
+        language = "not scored" if candidate.log_p_language is None else f"{candidate.log_p_language:.1f}"
         why = "chosen: " + "; ".join(candidate.reasons) if chosen else candidate.why_not or "; ".join(candidate.reasons)
         table.add_row(
             Text(candidate.phrase),
-            language,
-            f"{candidate.affordance:.2f}",
-            f"{bar(candidate.probability)} {candidate.probability:4.0%}",
+            Text.assemble(language, " ", bars["language"]),
+            Text.assemble(bars["affordance"], f" {candidate.affordance:.2f}"),
+            Text.assemble(bars["combined"], f" {candidate.probability:4.0%}"),
             Text(why.removesuffix(": ")),
             style="bold green" if chosen else "",
         )

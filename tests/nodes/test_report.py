@@ -14,8 +14,9 @@ from rich.console import Console
 from seesay.messages import Candidate, Header, Image, Object, PlanStep, SkillResult, Source
 from seesay.nodes.ages import Age, summarise, to_csv
 from seesay.nodes.plain import dumps, plain, write_text
-from seesay.nodes.report import Report, chart, render
-from seesay.nodes.tables import objects_table, ranking, step_table
+from seesay.nodes.report import Report, render
+from seesay.nodes.tables import objects_table, step_table
+from seesay.planner.chart import chart
 
 HEADER = Header(stamp_ns=5_000_000_000, clock="sim")
 
@@ -34,10 +35,6 @@ def shown(renderable: object) -> str:
     console.print(renderable)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
-
-
-def test_ranking_puts_the_choice_first_and_the_impossible_last() -> None:
-    assert [index for index, _ in ranking(step())] == [1, 2, 0]
 
 
 def test_the_table_says_why_each_lost() -> None:
