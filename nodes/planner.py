@@ -8,17 +8,19 @@ from typing import Literal
 from seesay import topics
 from seesay.messages import Instruction
 from seesay.nodes.runtime import Node
+from seesay.planner.lengths import Length
 
 
 @dataclass(frozen=True)
 class Config:
     """lm: "gemma3-270m", a Hugging Face id, a folder, a GGUF file or a server's URL#MODEL. score_all: ask the language model about
-    impossible options too, for reports."""
+    impossible options too, for reports. length: how a phrase's length counts, see planner/lengths.py."""
 
     library: str = "tabletop"
     lm: str = "gemma3-270m"
     mode: Literal["combined", "language_only", "affordance_only"] = "combined"
     score_all: bool = False
+    length: Length = "sum"
     max_steps: int = 8
     patience_s: float = 5.0
     timeout_s: float = 600.0
@@ -30,7 +32,8 @@ def run(node: Node, config: Config) -> None:
     from seesay.planner.skills import load_library
     from seesay.planner.task import Act, End, Task
 
-    saycan = SayCan(load_library(config.library), load_scorer(config.lm), mode=config.mode, score_all=config.score_all)
+    scorer = load_scorer(config.lm, length=config.length)
+    saycan = SayCan(load_library(config.library), scorer, mode=config.mode, score_all=config.score_all)
     saycan.warm()
     instructions, results = node.bus.subscriber(topics.INSTRUCTION), node.bus.subscriber(topics.SKILL_RESULT)
     objects, arm = node.bus.subscriber(topics.OBJECTS), node.bus.subscriber(topics.ARM_STATE)

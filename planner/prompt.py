@@ -35,21 +35,22 @@ class Dialogue:
     library: Library
     terminator: str = "\n"
 
-    def base(self) -> str:
-        """What all contexts of this library start with: the introduction and the examples."""
+    def base(self, drop: int = 0) -> str:
+        """What all contexts of this library start with: the introduction and the examples but the first `drop`."""
         done = self.library.done_phrase
         turns = [
-            _turn(example.instruction) + _numbered([*example.steps, done], self.terminator) for example in self.library.examples
+            _turn(example.instruction) + _numbered([*example.steps, done], self.terminator) for example in self.library.examples[drop:]
         ]
         return "".join([f"Robot: {self.library.introduction}\n" if self.library.introduction else "", *turns])
 
-    def context(self, instruction: str, history: Sequence[StepRecord]) -> str:
+    def context(self, instruction: str, history: Sequence[StepRecord], drop: int = 0) -> str:
         """Text after which the next step's phrase is expected. Raises SkillError for an empty or overlong instruction.
 
         A failed step stands in it with "(failed)" after it, as in the examples; the executor's words stay out of the prompt.
+        drop: how many examples to leave out, first ones first; the introduction, the instruction and the history always stay.
         """
         steps = [record.phrase if record.succeeded else f"{record.phrase} (failed)" for record in history]
-        return self.base() + _turn(clean_instruction(instruction)) + _numbered(steps, self.terminator) + f"{len(steps) + 1}. "
+        return self.base(drop) + _turn(clean_instruction(instruction)) + _numbered(steps, self.terminator) + f"{len(steps) + 1}. "
 
 
 def clean_instruction(text: str) -> str:

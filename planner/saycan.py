@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from seesay.errors import SkillError
+from seesay.errors import ContextError, SkillError
 from seesay.messages import ArmState, Candidate, Header, Instruction, Objects, PlanStep, SkillGoal, Target
 from seesay.planner.affordance import Affordance, AffordanceModel
 from seesay.planner.agenda import Subtask
@@ -68,18 +68,18 @@ class SayCan:
 
         objects: newest perception, in the world frame; now_ns: on the clock of its stamps; gripper: None if not known. subtask: the part of
         the instruction that the step serves: its words and steps stand in the language model's context, and it says how likely `done` is.
-        Ties go to the option that comes first in the library. Raises SkillError for an empty or overlong instruction.
+        Ties go to the option that comes first in the library. Raises SkillError for an empty or overlong instruction,
+        ContextError if the prompt is too long even without its examples.
         """
         started = self._timer()
         text, steps = (subtask.text, subtask.history) if subtask else (instruction.text, history)
-        context = self.dialogue.context(text, steps)
         can = [self.affordances.estimate(option, self.library, objects, now_ns, gripper, steps) for option in self._options]
         if subtask:
             can[-1] = Affordance(subtask.done, (subtask.reason,) if subtask.reason else ())
         for option, affordance in zip(self._options, can, strict=True):
             if not 0.0 <= affordance.probability <= 1.0:
                 raise SkillError(f"expected the affordance of {option.phrase!r} within 0 and 1, got {affordance.probability}: correct it")
-        say = self._language(context, can)
+        say = self._language(text, steps, can)
         scores = [self._combine(log_p, affordance.probability) for log_p, affordance in zip(say, can, strict=True)]
         choice = int(np.argmax(scores)) if max(scores) > -math.inf else None
         evidence = None if choice is None else can[choice].evidence_ns
@@ -116,12 +116,13 @@ class SayCan:
             raise SkillError(f"{name} not seen")
         return Target(name, thing.id, thing.position, thing.extent, thing.last_seen_ns, thing.yaw)
 
-    def _language(self, context: str, can: Sequence[Affordance]) -> list[float | None]:
+    def _language(self, text: str, steps: Sequence[StepRecord], can: Sequence[Affordance]) -> list[float | None]:
         """log p of each option's phrase, None where it is not needed."""
+        self.dialogue.context(text, steps)   # the instruction is checked in every mode
         if self.mode == "affordance_only":
             return [None] * len(self._options)
         wanted = [i for i, affordance in enumerate(can) if self._score_all or affordance.probability > 0.0]
-        got = self._scorer.score(context, [self._options[i].phrase for i in wanted], self.dialogue.terminator) if wanted else []
+        got = self._score(text, steps, [self._options[i].phrase for i in wanted]) if wanted else []
         for i, value in zip(wanted, got, strict=True):
             if math.isnan(value) or value > 0.0:
                 phrase = self._options[i].phrase
@@ -130,6 +131,15 @@ class SayCan:
         for i, value in zip(wanted, got, strict=True):
             say[i] = value
         return say
+
+    def _score(self, text: str, steps: Sequence[StepRecord], phrases: list[str]) -> list[float]:
+        """log p of phrases. A prompt that is too long for the model loses examples, first ones first, as few as possible."""
+        for drop in range(len(self.library.examples)):
+            try:
+                return self._scorer.score(self.dialogue.context(text, steps, drop), phrases, self.dialogue.terminator)
+            except ContextError:
+                continue
+        return self._scorer.score(self.dialogue.context(text, steps, len(self.library.examples)), phrases, self.dialogue.terminator)
 
     def _combine(self, log_p: float | None, affordance: float) -> float:
         log_affordance = math.log(affordance) if affordance > 0.0 else -math.inf

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seesay.errors import ModelError, SkillError
+from seesay.errors import ContextError, ModelError, SkillError
 from seesay.messages import ArmState, Header, Instruction, Objects, PlanStep, SkillGoal, SkillResult, TaskOutcome, TaskResult
 from seesay.planner.agenda import Agenda, Subtask
 from seesay.planner.expansion import Unseen
@@ -115,7 +115,7 @@ class Task:
         self._looking_since_ns = now_ns
         try:
             return self._decide(objects, now_ns, gripper)
-        except ModelError as error:   # a server that died
+        except (ContextError, ModelError) as error:   # a history too long for the model; a server that died
             return self._end("failed", str(error))
 
     def report(self, result: SkillResult, now_ns: int) -> None:

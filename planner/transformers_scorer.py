@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,7 +35,7 @@ class TransformersScorer:
         self.model = model.eval()
         self._tokenizer = tokenizer
         self.name = name or str(model.config._name_or_path or type(model).__name__)
-        self._config = model.config.get_text_config(decoder=True)
+        self._limit: int = getattr(model.config.get_text_config(decoder=True), "max_position_embeddings", None) or sys.maxsize
         self._runner = TreeRunner(self.model)
         self._padded_tokens = 0
         self.tree = self._tree_agrees() if tree is None else tree
@@ -85,7 +86,7 @@ class TransformersScorer:
     def warm(self, context: str) -> None:
         """Run the context through the network and keep its keys and values, so that the next score is quick."""
         ids = self._encode([context])[0]
-        if self.tree and len(ids) > 1:
+        if self.tree and 1 < len(ids) <= self._limit:
             self._runner.start(ids[:-1], build_trie([ids[-1:]]))
             self._runner.expand([ROOT])
 
@@ -107,10 +108,9 @@ class TransformersScorer:
         if context.endswith(" ") and any(phrase.startswith(" ") for phrase in phrases):
             raise SkillError("expected one blank between prompt and phrase, got one from each: take it off the phrases")
         head, *texts = self._encode([context, *(context + phrase + terminator for phrase in phrases)])
-        limit = getattr(self._config, "max_position_embeddings", None)
         longest = max(map(len, texts))
-        if limit and longest > limit:
-            raise ContextError(f"the language model takes at most {limit} tokens, got {longest}: shorten the instruction or the prompt")
+        if longest > self._limit:
+            raise ContextError(f"{self.name} takes at most {self._limit} tokens, got {longest}: shorten the instruction or the prompt")
         start = min(common_prefix([head, ids]) for ids in texts)
         start = min(start, *(len(ids) - 1 for ids in texts))
         if start < 1:
