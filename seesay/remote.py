@@ -251,7 +251,7 @@ class Gateway:
     def _collect(self, subscribers: Sequence[Subscriber[Any]]) -> None:
         """Take what comes on the local bus into the mailboxes of all peers."""
         while not self._closed:
-            for subscriber in self._bus.wait(subscribers, 0.5):
+            for subscriber in self._bus.wait(subscribers, 0.2):
                 news = [received for received in subscriber.take_all() if received.publisher != self._bus.node]
                 topic = subscriber.topic
                 with self._changed:
@@ -292,5 +292,6 @@ class Gateway:
                     link.received += 1
             except SeeSayError as error:
                 link.invalid += 1
-                _log.warning("topic %s: dropped a message of %s: %s", inbox.topic.name, link.peer, error)
+                if link.invalid == 1:
+                    _log.warning("topic %s: dropped a message of %s, the first of this connection: %s", inbox.topic.name, link.peer, error)
             self._send(link.route, [head(b"A", number, inbox.topic.name)])

@@ -180,7 +180,7 @@ def garbage(chance: random.Random) -> bytes:
 
 def test_garbage_on_the_port_is_survived(victim: Victim) -> None:
     chance, before, held = random.Random(1), resident(), []
-    for number in range(300):
+    for number in range(200):
         connection = sockets.create_connection(("127.0.0.1", victim.port), timeout=LONG)
         held.append(connection)
         with suppress(ConnectionError):
@@ -269,7 +269,7 @@ def test_words_that_are_none_are_answered_with_the_reason(victim: Victim) -> Non
     assert victim.serves()
 
 
-def test_a_greeted_peer_that_breaks_every_rule_fills_nothing(victim: Victim) -> None:
+def test_a_greeted_peer_that_breaks_every_rule_fills_nothing(victim: Victim, caplog: pytest.LogCaptureFixture) -> None:
     """It sends without waiting, old numbers, topics that nobody takes, and things that are no messages."""
     victim.let_in(victim.stranger)
     taken, before = victim.robot.bus.subscriber(PROMPTS, keep="all", depth=10000), resident()
@@ -283,10 +283,7 @@ def test_a_greeted_peer_that_breaks_every_rule_fills_nothing(victim: Victim) -> 
             socket.send_multipart([head(b"M", 1 << 63, "prompts"), bytes(1000)])
             socket.send_multipart([head(b"A", 1 << 63, "prompts")])
             socket.send_multipart([head(b"W"), b'["prompts", "arm/command"]'])
-        assert until(lambda: taken.stats.received > 0)
-        rows = {row.peer: row for row in victim.robot.gateways[0].status(Header(0))}
-        assert rows["stranger"].state == "up"
-        assert until(lambda: victim.robot.gateways[0].status(Header(0))[-1].invalid > 0)
+        assert until(lambda: taken.stats.received > 0 and "dropped a message of stranger" in caplog.text)
     assert resident() - before < 64 << 20
     assert victim.serves()
 
