@@ -1,6 +1,7 @@
 # make demo    run the tabletop demo (TASK="put the red block in the green bowl" SEED=0)
 # make test    run the tests
 # make check   ruff, mypy, import-linter
+# make fuzz    put a million mutated inputs through every decoder (minutes); INPUTS=...
 # make train   train the embedded checkpoints (hours; state in STATE, by default in the cache; goes on where it stopped)
 # make clean   remove what the other targets made
 # The first call sets everything up in .venv; later calls start at once.
@@ -9,7 +10,7 @@ TASK ?= put the red block in the green bowl
 SEED ?= 0
 BIN := .venv/bin
 
-.PHONY: demo test check train clean setup
+.PHONY: demo test check fuzz train clean setup
 
 demo: setup
 	@$(BIN)/seesay demo "$(TASK)" --seed $(SEED)
@@ -21,6 +22,11 @@ check: setup
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+INPUTS ?= 1000000
+fuzz: setup
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	$(BIN)/python -m benchmarks.fuzz --inputs $(INPUTS) --json
 
 STATE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/seesay/training
 TRAIN := $(BIN)/python -m seesay.perception.training --check $(STATE)/check

@@ -56,8 +56,8 @@ class Handler(Protocol):
     def received(self, route: bytes, peer: str, parts: list[Part]) -> None:
         """A message of the other end `route`, whose key is called `peer`."""
 
-    def tick(self) -> None:
-        """Some 50 ms have passed."""
+    def tick(self, heard: set[bytes]) -> None:
+        """Some 50 ms have passed, in which bytes came from the routes `heard`."""
 
 
 class RemoteSocket:
@@ -183,8 +183,7 @@ class RemoteSocket:
                     self._receive(socket)
                 self._flush(socket)
                 if time.monotonic() >= next_tick:
-                    self._guard.check()
-                    self._handler.tick()
+                    self._handler.tick(self._guard.check())
                     next_tick = time.monotonic() + TICK_S
                 if self._resetting:
                     self._resetting = False
@@ -216,9 +215,10 @@ class RemoteSocket:
             body = frames[1:] if self._allowed else frames
             if not 1 <= len(body) <= MAX_PARTS + 1 or sum(map(len, body)) > MAX_MESSAGE_BYTES:
                 continue
-            self._guard.delivered(int(body[0].get(zmq.SRCFD)))
             peer = str(body[0].get("User-Id")) if self._allowed else ""
-            self._handler.received(frames[0].bytes if self._allowed else b"", peer, [frame.buffer for frame in body])
+            route = frames[0].bytes if self._allowed else b""
+            self._guard.delivered(int(body[0].get(zmq.SRCFD)), route)
+            self._handler.received(route, peer, [frame.buffer for frame in body])
 
     def _flush(self, socket: zmq.Socket[bytes]) -> None:
         while self._queue:

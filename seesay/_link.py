@@ -7,8 +7,10 @@ Every message begins with a part of one letter, a number (u64, little-endian) an
     P  ping of the dialer, part 1: three i64, its stamp, offset and error          Q  answer, part 1: three i64, stamps as in NTP
     B  end, part 1: a sentence that says why
 
-A sender has at most `window` messages of a topic under way that the receiver has not taken in. What comes meanwhile waits in a mailbox
-as on a local bus: the newest of a keep-latest topic, the last `depth` of a keep-all topic, the rest dropped and counted.
+A sender has at most a window of messages of a topic under way that the receiver has not acknowledged: on arrival for a keep-latest topic,
+after publishing for a keep-all topic. What comes meanwhile waits in a mailbox as on a local bus: the newest of a keep-latest topic, the
+last `depth` of a keep-all topic, the rest dropped and counted. The window of a keep-latest topic is one message, so that none waits in the
+buffers of a slow network, but two where the time to the acknowledgement is mostly the way there and back.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from seesay import codec
 from seesay._bus_remote import MAX_MESSAGE_BYTES
@@ -32,7 +34,7 @@ from seesay._pictures import compress, decompress
 from seesay.codec import Part
 from seesay.config import from_mapping
 from seesay.errors import BusError, ConfigError, WireError
-from seesay.messages import SCHEMA, CompressedImage, Image
+from seesay.messages import SCHEMA, CompressedImage, Header, Image, LinkStatus
 from seesay.pubsub import Received
 from seesay.topics import Topic, find
 
@@ -167,9 +169,10 @@ class Flow:
     """One topic on its way to one peer: what waits, and how much is under way."""
 
     def __init__(self, topic: Topic[Any], first: Iterable[Received[Any]] = ()) -> None:
-        latest = topic.keep == "latest"
-        self.window = 2 if latest else 32
-        self.waiting: deque[Received[Any]] = deque(first, maxlen=1 if latest else topic.depth)
+        self._latest = topic.keep == "latest"
+        self._window = 1 if self._latest else 32
+        self._sent_ns = 0
+        self.waiting: deque[Received[Any]] = deque(first, maxlen=1 if self._latest else topic.depth)
         self.sent = self.taken = self.dropped = 0
 
     def offer(self, received: Received[Any]) -> None:
@@ -180,16 +183,19 @@ class Flow:
     @property
     def ready(self) -> bool:
         """Whether something may be sent now."""
-        return bool(self.waiting) and self.sent - self.taken < self.window
+        return bool(self.waiting) and self.sent - self.taken < self._window
 
     def next(self) -> tuple[int, Received[Any]]:
         """The number and the message to send now."""
         self.sent += 1
+        self._sent_ns = time.monotonic_ns()
         return self.sent, self.waiting.popleft()
 
-    def acknowledge(self, number: int) -> None:
-        """The peer has taken in message `number` and those before it."""
+    def acknowledge(self, number: int, round_trip_ns: int) -> None:
+        """The peer has message `number` and those before it; an empty message's way there and back takes `round_trip_ns`."""
         self.taken = max(self.taken, min(number, self.sent))
+        if self._latest and self.taken == self.sent:
+            self._window = 2 if time.monotonic_ns() - self._sent_ns < 2 * round_trip_ns else 1
 
 
 @dataclass(eq=False)
@@ -216,13 +222,11 @@ class Link:
     def note_clock(self, estimate: OffsetEstimate) -> None:
         self.offset_ns, self.offset_error_ns, self.round_trip_ns = estimate.offset_ns, estimate.error_ns, estimate.round_trip_ns
 
-    @property
-    def sent(self) -> int:
-        return sum(flow.sent for flow in self.flows.values())
-
-    @property
-    def dropped(self) -> int:
-        return self.replaced + sum(flow.dropped for flow in self.flows.values())
+    def status(self, header: Header) -> LinkStatus:
+        sent, dropped = sum(flow.sent for flow in self.flows.values()), sum(flow.dropped for flow in self.flows.values())
+        state: Literal["up", "connecting"] = "up" if self.asked else "connecting"
+        clock = self.offset_ns, self.offset_error_ns, self.round_trip_ns
+        return LinkStatus(header, self.peer, state, *clock, sent, self.received, self.replaced + dropped, self.invalid, self.note)
 
 
 class Inbox:
@@ -233,8 +237,8 @@ class Inbox:
         self._condition = threading.Condition()
         self._waiting: deque[tuple[Link, int, Sequence[Part]]] = deque(maxlen=64)
 
-    def put(self, link: Link, number: int, parts: Sequence[Part]) -> None:
-        """Called for what comes."""
+    def put(self, link: Link, number: int, parts: Sequence[Part]) -> bool:
+        """Let a message wait in place of older ones; tell whether it is to be acknowledged now."""
         with self._condition:
             stale = [waiting for waiting in self._waiting if waiting[0] is link] if self.topic.keep == "latest" else []
             if not stale and len(self._waiting) == self._waiting.maxlen:
@@ -244,6 +248,7 @@ class Inbox:
             link.replaced += len(stale)
             self._waiting.append((link, number, parts))
             self._condition.notify()
+        return self.topic.keep == "latest"
 
     def take(self, closed: Callable[[], bool]) -> tuple[Link, int, Sequence[Part]] | None:
         """Wait for the next message; None once `closed()` holds and `wake` was called."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +13,7 @@ from seesay.errors import WireError
 from seesay.messages import CompressedImage, Image
 
 DEPTH_STEP = 0.001  # metres: what one grey level of a 32FC1 picture's PNG stands for
+_PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _FAST = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 
 
@@ -64,8 +68,20 @@ def _millimetres(metres: NDArray[np.float32]) -> NDArray[np.uint16]:
 
 
 def _png_layout(data: bytes) -> tuple[int, int, int, int]:
-    """Height, width, channels and bits of a grey PNG (ISO 15948, IHDR); zeros for anything else."""
-    if len(data) < 33 or not data.startswith(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR") or data[25] != 0:
+    """Height, width, channels and bits of a grey PNG of the chunks IHDR, IDAT and IEND (ISO 15948), all whole; zeros for anything else.
+
+    OpenCV allocates the length that a chunk states before it looks whether that much is there.
+    """
+    at, kinds = 8, []
+    while at + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        end = at + 12 + length
+        if end > len(data) or zlib.crc32(data[at + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
+            break
+        kinds.append(kind)
+        at = end
+    whole = data.startswith(_PNG) and at == len(data) and kinds[:1] == [b"IHDR"] and kinds[-1] == b"IEND" and set(kinds[1:-1]) == {b"IDAT"}
+    if not whole or len(data) < 33 or data[25] != 0:
         return 0, 0, 0, 0
     return int.from_bytes(data[20:24], "big"), int.from_bytes(data[16:20], "big"), 1, data[24]
 

@@ -2,7 +2,8 @@
 
 libzmq limits the size of a part and the number of waiting messages, but not the parts of one message: it keeps them all until the last.
 The kernel's count of the bytes that a connection received, taken between two whole messages, shows such a peer (Linux only: elsewhere
-there is no such count, and only those who hold an allowed key can do it).
+there is no such count, and only those who hold an allowed key can do it). The same count shows that a peer lives while a large message
+crosses a slow network.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ _BYTES_RECEIVED = struct.Struct("=128xQ")  # linux/tcp.h, struct tcp_info: tcpi_
 
 @dataclass(slots=True)
 class _Connection:
-    """One tcp connection: its two ends, and how many bytes had come when it last delivered a message."""
+    """One tcp connection: its two ends, the route of its messages, bytes received, and `base` of these at its last whole message."""
 
     ends: tuple[object, object]
+    route: bytes | None = None
+    received: int = 0
     base: int = 0
     messages: int = 0
     counted: int = 0
@@ -47,14 +50,16 @@ class Guard:
         """A connection went."""
         self._connections.pop(descriptor, None)
 
-    def delivered(self, descriptor: int) -> None:
-        """A whole message came through the connection."""
+    def delivered(self, descriptor: int, route: bytes) -> None:
+        """A whole message from `route` came through the connection."""
         connection = self._connections.get(descriptor)
         if connection is not None:
             connection.messages += 1
+            connection.route = route
 
-    def check(self) -> None:
-        """Shut every connection that has received too much since its last whole message."""
+    def check(self) -> set[bytes]:
+        """Shut every connection that has received too much since its last whole message; return the routes from which bytes came."""
+        heard: set[bytes] = set()
         for descriptor, connection in list(self._connections.items()):
             found = _look(descriptor)
             if found is None or found[0] != connection.ends:
@@ -62,11 +67,15 @@ class Guard:
                 continue
             if connection.messages != connection.counted:
                 connection.counted, connection.base = connection.messages, found[1]
+            if connection.route is not None and found[1] != connection.received:
+                heard.add(connection.route)
+            connection.received = found[1]
             pending = found[1] - connection.base
             if pending > (MAX_PENDING_BYTES if connection.messages else MAX_GREETING_BYTES):
                 _log.warning("cut off %s: %d bytes without the end of a message", connection.ends[1], pending)
                 _look(descriptor, shut=True)
                 del self._connections[descriptor]
+        return heard
 
 
 def _look(descriptor: int, shut: bool = False) -> tuple[tuple[object, object], int] | None:

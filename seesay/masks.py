@@ -9,7 +9,7 @@ from seesay.errors import MessageError
 from seesay.messages import check_array
 
 MAX_SIDE = 16384
-MAX_PIXELS = 1 << 30
+MAX_PIXELS = 1 << 28
 
 
 def encode(masks: NDArray[np.bool_]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:

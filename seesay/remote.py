@@ -93,13 +93,7 @@ class Gateway:
     def status(self, header: Header) -> list[LinkStatus]:
         """How it stands with each peer that is there, for a dialer also with one that is not."""
         with self._changed:
-            rows = [
-                LinkStatus(
-                    header, link.peer, "up" if link.asked else "connecting", link.offset_ns, link.offset_error_ns,
-                    link.round_trip_ns, link.sent, link.received, link.dropped, link.invalid, link.note,
-                )
-                for link in self._links.values()
-            ]  # fmt: skip
+            rows = [link.status(header) for link in self._links.values()]
             if rows or not self._dialing:
                 return rows
             if self._refusal:
@@ -146,8 +140,10 @@ class Gateway:
         except (WireError, BusError) as error:
             self._refuse(route, peer, str(error))
 
-    def tick(self) -> None:
+    def tick(self, heard: set[bytes]) -> None:
         now = time.monotonic()
+        for route in heard & self._links.keys():
+            self._links[route].heard = self._heard = now
         for link in [link for link in self._links.values() if now - link.heard > SILENCE_S]:
             self._drop(link, f"nothing heard for {SILENCE_S} s")
         if not self._dialing or self._socket is None:
@@ -199,10 +195,11 @@ class Gateway:
 
     def _continue(self, link: Link, kind: bytes, number: int, name: str, parts: list[Part]) -> None:
         if kind == b"M" and name in link.taking:
-            self._inboxes[name].put(link, number, parts[1:])
+            if self._inboxes[name].put(link, number, parts[1:]):
+                self._send(link.route, [head(b"A", number, name)])
         elif kind == b"A" and name in link.flows:
             with self._changed:
-                link.flows[name].acknowledge(number)
+                link.flows[name].acknowledge(number, 2 * link.offset_error_ns)
                 self._changed.notify_all()
         elif kind == b"W":
             names = read_wanted(parts)
@@ -294,4 +291,5 @@ class Gateway:
                 link.invalid += 1
                 if link.invalid == 1:
                     _log.warning("topic %s: dropped a message of %s, the first of this connection: %s", inbox.topic.name, link.peer, error)
-            self._send(link.route, [head(b"A", number, inbox.topic.name)])
+            if inbox.topic.keep == "all":
+                self._send(link.route, [head(b"A", number, inbox.topic.name)])

@@ -194,7 +194,7 @@ def test_garbage_on_the_port_is_survived(victim: Victim) -> None:
 
 
 def test_idle_connections_do_not_keep_an_honest_peer_out(victim: Victim) -> None:
-    idle = [sockets.create_connection(("127.0.0.1", victim.port), timeout=LONG) for _ in range(200)]
+    idle = [sockets.create_connection(("127.0.0.1", victim.port), timeout=LONG) for _ in range(100)]
     with caller(victim, victim.laptop.pair) as (_, verdict):
         assert verdict() == "let in"
     for connection in idle:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import struct
 import tracemalloc
+import zlib
 from dataclasses import replace
 
 import cv2
@@ -61,7 +62,16 @@ def forged(height: int, width: int) -> bytes:
     """A small PNG that says it is large."""
     data = bytearray(compress(Image(HEADER, "mono8", np.zeros((4, 4), np.uint8))).data.tobytes())
     data[16:24] = struct.pack(">II", width, height)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
     return bytes(data)
+
+
+def test_a_chunk_that_says_it_is_large_is_refused_before_it_is_decoded() -> None:
+    small = compress(Image(HEADER, "mono8", np.zeros((4, 4), np.uint8)))
+    coded = small.data.copy()
+    coded[33:37] = 255
+    with pytest.raises(WireError, match=r"got \(0, 0, 0, 0\)"):
+        decompress(replace(small, data=coded))
 
 
 def test_a_picture_that_says_another_size_than_its_message_is_refused_before_it_is_decoded() -> None:
