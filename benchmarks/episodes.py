@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from benchmarks.oracle import OracleEyes
-from seesay.executor import SafeExecutor, Workspace
+from seesay.executor import Report, SafeExecutor, Workspace
 from seesay.geometry import rigid
-from seesay.messages import Header, Instruction, Objects, PlanStep
+from seesay.messages import Header, Instruction, Objects, PlanStep, SkillGoal
 from seesay.perception import Detector, Segmenter
 from seesay.perception.grounding import View
 from seesay.perception.pipeline import Perceiver
@@ -34,6 +35,9 @@ MISPLACED = 0.025
 PAUSE_S = 0.25
 MOST_STEPS = 5
 """As in SayCan's notebook."""
+
+
+Hand = Callable[[World, SkillGoal, Report], None]
 
 
 @dataclass(frozen=True)
@@ -90,11 +94,14 @@ def run_episode(
     *,
     max_steps: int = MOST_STEPS,
     expand: bool = True,
+    feedback: bool = True,
+    hand: Hand | None = None,
 ) -> Episode:
     """Run one assignment to its end and judge it by the simulator's true state. Without a detector, true boxes and masks take its place.
 
     expand: whether the planner reads quantifiers and sequences; without, plain SayCan. With `language_only`, perception says neither what
-    is possible nor what has been reached.
+    is possible nor what has been reached. feedback: without, every step counts as a success and nothing is verified (open loop, though
+    positions are fresh). hand: told of every report of a running skill, it may move things.
     """
     assert assignment.goal is not None
     world = World(assignment.scene)
@@ -103,7 +110,8 @@ def run_episode(
     judge = Judge(world, assignment.goal)
     instruction = Instruction(Header(world.time_ns, clock="sim"), str(seed), assignment.instruction)
     saycan = SayCan(library, scorer, mode=mode)
-    task = Task(instruction, saycan, world.time_ns, max_steps=max_steps, verify=mode != "language_only", expand=expand)
+    verify = feedback and mode != "language_only"
+    task = Task(instruction, saycan, world.time_ns, max_steps=max_steps, verify=verify, expand=expand)
     choices: list[str] = []
     notes: list[str] = []
     with Cameras(world) as cameras, contextlib.ExitStack() as eyes:
@@ -116,10 +124,11 @@ def run_episode(
                 break
             if isinstance(move, Act):
                 notes.append(_blame(assignment.goal, move.step, objects, world))
-                result = run_goal(world, move.goal, executor)
+                watch = partial(hand, world, move.goal) if hand else None
+                result = run_goal(world, move.goal, executor, watch=watch)
                 choices.append(f"{move.goal.phrase}: {result.outcome}")
                 judge.watch()
-                task.report(result, world.time_ns)
+                task.report(result if feedback else replace(result, outcome="succeeded"), world.time_ns)
             else:
                 world.step(PAUSE_S)
     world.step(0.5)

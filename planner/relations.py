@@ -10,6 +10,8 @@ from seesay.planner.skills import Library, Option
 
 AT_PLACE = 0.05
 """Distance in metres up to which an object counts as at a named place."""
+NOW_S = 1.0
+"""Seconds before the newest picture within which a thing must have been seen for its place to count as seen now."""
 DOUBT = 0.03
 """Metres beyond a relation's limit up to which it cannot be told whether it holds: positions are measured, not known."""
 
@@ -66,12 +68,14 @@ def moved(option: Option, library: Library, objects: Objects) -> Object | None:
 def holds(option: Option, library: Library, objects: Objects) -> bool | None:
     """Whether an option's effect is seen to hold now.
 
-    None where that cannot be told: no such effect, things not visible, or positions within `DOUBT` of the relation's limit.
+    None where that cannot be told: no such effect, the moved thing not seen in the newest pictures (a thing that vanished into a bowl may
+    still be known at its old place), or positions within `DOUBT` of the relation's limit.
     """
     skill = library.skill(option.skill)
     thing = moved(option, library, objects)
     goal = option.arguments.get(skill.goes_to, "")
-    if option.relation is None or thing is None or thing.status != "visible":
+    newest = objects.header.source.stamp_ns if objects.header.source else objects.header.stamp_ns
+    if option.relation is None or thing is None or thing.status != "visible" or newest - thing.last_seen_ns > NOW_S * 1e9:
         return None
     if goal in library.places:
         place = np.array(library.places[goal])

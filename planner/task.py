@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from seesay.errors import ContextError, ModelError, SkillError
 from seesay.messages import ArmState, Header, Instruction, Objects, PlanStep, SkillGoal, SkillResult, TaskOutcome, TaskResult
 from seesay.planner.agenda import Agenda, Subtask
+from seesay.planner.anchors import Anchors
 from seesay.planner.expansion import Unseen
 from seesay.planner.instructions import check_instruction, named_objects
 from seesay.planner.prompt import StepRecord
@@ -83,6 +84,7 @@ class Task:
         self._goal: SkillGoal | None = None
         clauses = read(instruction.text, saycan.library) if expand else None
         self._agenda = Agenda(clauses, saycan.library) if clauses else None
+        self._anchors = Anchors()
         self._check = verify
         self._doubted_ns = 0
 
@@ -106,6 +108,7 @@ class Task:
             return Wait(f"running: {self._goal.phrase}")
         if objects is None or _evidence_ns(objects) < self._evidence_from_ns:
             return Wait("waiting for a picture of how things stand now")
+        objects = self._anchors.apply(objects)
         missing = self._understand(objects)
         if self._verify(objects):
             return Wait(f"looking again whether this had its effect: {self.history[-1].phrase}")

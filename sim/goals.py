@@ -1,7 +1,8 @@
 """What a task wants of the table, judged by the simulator's true state. For verdicts and tests only.
 
-Atoms: `in`(object, bowl), `on`(object, the thing below it), `at`(object, named place), `distinct_corners`(objects...),
-`one_stack`(blocks...), `visited_all_corners`(object), `visited_corners_clockwise`(object); joined by `all` and `not`.
+Atoms: `in`(object, bowl: in it, or on a pile that stands in it), `on`(object, the thing below it), `at`(object, named place),
+`distinct_corners`(objects...), `one_stack`(blocks...), `visited_all_corners`(object), `visited_corners_clockwise`(object);
+joined by `all` and `not`.
 """
 
 from __future__ import annotations
@@ -97,6 +98,13 @@ def is_in(thing: Pose, container: Pose) -> bool:
     return _apart(thing, container) < 0.9 * radius and bool(low < thing.position[2] < high) and container.upright > 0.7
 
 
+def _in(thing: Pose, container: Pose, truth: Truth) -> bool:
+    """In the container itself, or on a pile that stands in it: three blocks find no room beside each other in a bowl."""
+    lower = [other for other in truth.values() if other.position[2] < thing.position[2] and other.thing.shape not in _CONTAINERS]
+    piled = _apart(thing, container) < 0.9 * container.thing.size[0]
+    return is_in(thing, container) or (piled and any(is_on(thing, other) and _in(other, container, truth) for other in lower))
+
+
 def is_on(thing: Pose, below: Pose) -> bool:
     """Resting on `below`: one's height above it, with the centre over it."""
     if below.thing.shape in _CONTAINERS:
@@ -169,7 +177,7 @@ def _holds(atom: Atom, truth: Truth, trails: Mapping[str, Sequence[str]]) -> boo
     first = truth[atom.names[0]]
     match atom.relation:
         case "in":
-            return is_in(first, truth[atom.names[1]]) if truth[atom.names[1]].thing.shape in _CONTAINERS else False
+            return truth[atom.names[1]].thing.shape in _CONTAINERS and _in(first, truth[atom.names[1]], truth)
         case "on":
             return is_on(first, truth[atom.names[1]])
         case "at":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mujoco
 import numpy as np
 
 from seesay.messages import SkillGoal, Target
@@ -34,6 +35,26 @@ def skill_goal(world: World, skill: str, rng: np.random.Generator, sigma: float,
     targets = {argument: target(world, name, rng, sigma) for argument, name in arguments.items()}
     phrase = " ".join([skill.replace("_", " "), *arguments.values()])
     return SkillGoal(world.header(), f"{skill}-{world.time_ns}", skill, phrase, targets)
+
+
+def free_spot(world: World, rng: np.random.Generator, name: str) -> tuple[float, float]:
+    """A place on the table, within the arm's reach and off all other things, where `name` could lie. Random by `rng`."""
+    truth = world.truth()
+    own = truth[name].thing.radius
+    while True:
+        x, y = rng.uniform(-0.16, 0.16), rng.uniform(-0.11, 0.11)
+        gaps = [np.hypot(*(pose.position[:2] - (x, y))) - pose.thing.radius for other, pose in truth.items() if other != name]
+        if min(gaps, default=1.0) > own + 0.015:
+            return float(x), float(y)
+
+
+def move_by_hand(world: World, name: str, spot: tuple[float, float]) -> None:
+    """Put a thing flat on the table at `spot`, at once, as a person does behind the robot's back."""
+    joint = world.model.body(name).jntadr[0]
+    at, speed = world.model.jnt_qposadr[joint], world.model.jnt_dofadr[joint]
+    world.data.qpos[at : at + 7] = [*spot, world.truth()[name].thing.height / 2 + 0.001, 1, 0, 0, 0]
+    world.data.qvel[speed : speed + 6] = 0
+    mujoco.mj_forward(world.model, world.data)
 
 
 def judge(world: World, goal: Goal, settle_s: float = 0.5) -> Verdict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from seesay.messages import Object, Objects, SkillResult
+from seesay.planner.anchors import Anchors
 from seesay.planner.language import ScriptedScorer
 from seesay.planner.saycan import SayCan
 from seesay.planner.skills import load_library
@@ -140,3 +141,23 @@ def test_the_budget_of_steps_holds_for_all_goals_together() -> None:
     end = task.advance(table(17, red=False, blue=False), 17 * S)
     assert isinstance(end, End)
     assert "which is the limit" in end.result.message
+
+
+def test_a_bowl_keeps_its_name_when_it_looks_like_another() -> None:
+    task, _ = start("put the red block and the blue block in the green bowl")
+    first = finish(task, task.advance(table(10, red=False, blue=False), 10 * S), 15)
+    assert first == PHRASE["red"]
+    bowl = thing(3, "red bowl", 0.05, 0.08, size=0.12, seen_s=16)
+    move = task.advance(scene(at(2, "blue block", False, 16), bowl, at_s=16), 16 * S)
+    assert isinstance(move, Act)
+    assert move.goal.phrase == PHRASE["blue"]
+    assert move.goal.targets["place"].object_id == 3
+
+
+def test_a_name_goes_to_the_thing_that_bears_it_now() -> None:
+    anchors = Anchors()
+    anchors.apply(scene(thing(1, "red block", 0, 0)))
+    both = anchors.apply(scene(thing(1, "red bowl", 0, 0), thing(2, "red block", 0.1, 0)))
+    assert [o.label for o in both.objects] == ["red bowl", "red block"]
+    assert [o.label for o in anchors.apply(scene(thing(1, "red bowl", 0, 0))).objects] == ["red block"]
+    assert [o.label for o in anchors.apply(scene(thing(4, "red bowl", 0, 0))).objects] == ["red bowl"]

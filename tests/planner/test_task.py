@@ -83,6 +83,13 @@ def test_success_that_is_seen_not_to_be_one_is_tried_again(table: Objects) -> No
     assert again.step.history == (f"{STEP} (failed: it is seen elsewhere)",)
 
 
+def test_a_thing_that_vanished_into_the_bowl_is_not_taken_for_still_lying_where_it_was(table: Objects) -> None:
+    task = start()
+    finish(task, task.advance(table, 10 * S), "succeeded", 15)
+    stale = scene(thing(1, "red block", -0.1, -0.05, seen_s=10), thing(3, "green bowl", 0.05, 0.08, size=0.12, seen_s=16), at_s=16)
+    assert ended(task.advance(stale, 16 * S)) == ("done", "done after one step")
+
+
 def test_a_second_look_may_show_the_effect(table: Objects) -> None:
     task = start()
     finish(task, task.advance(table, 10 * S), "succeeded", 15)

@@ -45,6 +45,17 @@ def test_in_needs_the_rim_around_it(world: World) -> None:
     assert not holds(world, "in", "red block", "green bowl")
 
 
+def test_a_pile_in_a_bowl_is_in_it(world: World) -> None:
+    heights = {name: pose.thing.height for name, pose in world.truth().items()}
+    put(world, "green bowl", 0.1, 0.1)
+    put(world, "red block", 0.1, 0.1, 0.04)
+    top = 0.04 + (heights["red block"] + heights["blue block"]) / 2
+    put(world, "blue block", 0.1, 0.1, top + 0.03)
+    assert not holds(world, "in", "blue block", "green bowl")
+    put(world, "blue block", 0.1, 0.1, top)
+    assert holds(world, "in", "blue block", "green bowl")
+
+
 def test_on_needs_contact_height(world: World) -> None:
     heights = {name: pose.thing.height for name, pose in world.truth().items()}
     put(world, "blue block", 0.0, 0.0)
