@@ -21,7 +21,7 @@ class Config:
     mode: Literal["combined", "language_only", "affordance_only"] = "combined"
     score_all: bool = False
     length: Length = "sum"
-    max_steps: int = 8
+    max_steps: int = 16
     patience_s: float = 5.0
     timeout_s: float = 600.0
 
