@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from seesay.planner.head import head_of
 from seesay.planner.trie import ROOT, Trie, common_prefix
 
 BLOCK = 256
@@ -31,6 +32,7 @@ class TreeRunner:
     def __init__(self, model: Any) -> None:
         """model: a transformers causal model whose attention takes a 4-D mask, in evaluation mode."""
         self._model = model
+        self._head = head_of(model)
         self._config = model.config.get_text_config(decoder=True)
         self._context: list[int] = []
         self._trie: Trie | None = None
@@ -86,24 +88,29 @@ class TreeRunner:
         device = self._model.device
         self._positions += [row.position for row in rows]
         headed = [(i, row.node) for i, row in enumerate(rows) if row.node is not None]
+        keep = torch.tensor([i for i, _ in headed] or [len(rows) - 1], device=device)
+        edges = [trie.leaving(node) for _, node in headed]
+        tokens = [[trie.edges[edge][1] for edge in leaving] for leaving in edges]
+        inputs = {
+            "input_ids": torch.tensor([[row.token for row in rows]], device=device),
+            "position_ids": torch.tensor([[row.position for row in rows]], device=device),
+            "attention_mask": self._masks(rows),
+            "past_key_values": DynamicCache(self._past or None),
+            "use_cache": True,
+        }
         with torch.inference_mode():
-            output = self._model(
-                input_ids=torch.tensor([[row.token for row in rows]], device=device),
-                position_ids=torch.tensor([[row.position for row in rows]], device=device),
-                attention_mask=self._masks(rows),
-                past_key_values=DynamicCache(self._past or None),
-                use_cache=True,
-                logits_to_keep=torch.tensor([i for i, _ in headed] or [len(rows) - 1], device=device),
-            )
-            self._past = [(layer.keys, layer.values) for layer in output.past_key_values.layers]
-            self.tokens_forwarded += len(rows)
-            found: dict[int, float] = {}
-            for logits, (_, node) in zip(output.logits[0], headed, strict=False):
-                edges = trie.leaving(node)
-                tokens = torch.tensor([trie.edges[edge][1] for edge in edges], device=device)
-                values = (logits[tokens].double() - torch.logsumexp(logits.float(), 0).double()).tolist()
-                found.update(zip(edges, values, strict=True))
-        return found
+            if self._head is not None:
+                output = self._model.base_model(**inputs)
+                values = self._head.log_p(output.last_hidden_state[0, keep[: len(headed)]], tokens) if headed else []
+            else:
+                output = self._model(**inputs, logits_to_keep=keep)
+                values = [
+                    (logits[wanted].double() - torch.logsumexp(logits.float(), 0).double()).tolist()
+                    for logits, wanted in zip(output.logits[0], tokens, strict=False)
+                ]
+        self._past = [(layer.keys, layer.values) for layer in output.past_key_values.layers]
+        self.tokens_forwarded += len(rows)
+        return {edge: value for leaving, row in zip(edges, values, strict=True) for edge, value in zip(leaving, row, strict=True)}
 
     def _masks(self, rows: list[_Row]) -> Any:
         """Additive masks (1, 1, T, S) in the model's dtype, for the last T of S rows.
