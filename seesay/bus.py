@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from seesay._bus_io import Outlet, SocketThread
-from seesay._bus_services import ServiceThread, list_services
+from seesay._bus_services import Services, list_services
 from seesay.actions import ActionClient, Goal
 from seesay.calls import Client
 from seesay.codec import Part
@@ -54,8 +54,7 @@ class Bus:
         self._pid = os.getpid()
         self._gate = Gate()
         self._publishers: dict[str, Publisher[Any]] = {}
-        self._clients: dict[str, Client[Any, Any]] = {}
-        self._service_thread: ServiceThread | None = None
+        self._opened_services: Services | None = None
         self._closed = False
         self._lock = threading.Lock()
         self._io = SocketThread(self.directory, node, self._gate.set_open)
@@ -88,12 +87,9 @@ class Bus:
 
     def client(self, service: Service[Q, R]) -> Client[Q, R]:
         """Return this node's client of a service, always the same one. Its server may come later, or go and come back."""
+        check_name("service", service.name)
         with self._lock:
-            if service.name not in self._clients:
-                client = Client(service, self.node, self._services().wake)
-                self._services().open_client(client)
-                self._clients[service.name] = client
-            return self._clients[service.name]
+            return self._services().client(service)
 
     def action_server(self, action: Action[G, F, R], handler: Callable[[Goal[G, F]], R]) -> Server[G, R]:
         """Serve `action` until the bus is closed: the handler is given one goal at a time, and returns its result."""
@@ -110,8 +106,8 @@ class Bus:
     def interrupt(self) -> None:
         """From now on no call waits; unread messages can still be taken."""
         self._gate.set_open()
-        if self._service_thread is not None:
-            self._service_thread.interrupt()
+        if self._opened_services is not None and not self._closed:
+            self._opened_services.interrupt()
 
     def services(self) -> list[tuple[str, str]]:
         """Return (service, node) of every server in the directory, also of one that was killed and has not come back."""
@@ -124,10 +120,12 @@ class Bus:
     def close(self) -> None:
         """Send what is queued, close all sockets and remove their files. May be called twice."""
         self._gate.set_open()
-        self._closed = True
+        with self._lock:
+            services = None if self._closed else self._opened_services
+            self._closed = True
         if os.getpid() == self._pid:
-            if self._service_thread is not None:
-                self._service_thread.stop()
+            if services is not None:
+                services.stop()
             self._io.stop()
 
     def __enter__(self) -> Self:
@@ -139,15 +137,15 @@ class Bus:
     def _serve(self, service: Service[Q, R], handler: Callable[[Any], R], action: Action[Q, Any, R] | None) -> Server[Q, R]:
         check_name("service", service.name)
         with self._lock:
-            return self._services().open_server(lambda reply: Server(service, handler, reply, action))
+            return self._services().serve(service, handler, action)
 
-    def _services(self) -> ServiceThread:
+    def _services(self) -> Services:
         self._check_process()
         if self._closed:
             raise BusError(f"the bus of node {self.node} is closed")
-        if self._service_thread is None:
-            self._service_thread = ServiceThread(self.directory, self.node)
-        return self._service_thread
+        if self._opened_services is None:
+            self._opened_services = Services(self.directory, self.node)
+        return self._opened_services
 
     def _transmit(self, outlet: Outlet, head: Envelope, parts: Sequence[Part]) -> None:
         self._check_process()

@@ -7,6 +7,7 @@ sent again. `seesay.bus.Bus` adds sockets, `seesay.memory_bus.MemoryBus` works i
 
 from __future__ import annotations
 
+import operator
 import os
 import struct
 import threading
@@ -14,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from enum import IntEnum
 from typing import Any, Generic, TypeVar
 
@@ -50,6 +51,9 @@ class Kind(IntEnum):
     ALIVE = 7
 
 
+_KINDS = {int(kind): kind for kind in Kind}
+
+
 @dataclass(slots=True)
 class CallHead:
     """First part of everything that belongs to a call, before the message's own parts.
@@ -77,9 +81,9 @@ class CallHead:
         if magic != _MAGIC or version != _VERSION:
             raise WireError(f"call: expected version {_VERSION} of SSRV, got {magic!r} {version}")
         try:
-            return cls(Kind(kind), id_, deadline_ns, attempt, data[_HEAD.size :].decode())
-        except ValueError as error:
-            raise WireError(f"call: {error}") from error
+            return cls(_KINDS[kind], id_, deadline_ns, attempt, data[_HEAD.size :].decode())
+        except (KeyError, UnicodeDecodeError) as error:
+            raise WireError(f"call: {error!r}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,9 @@ class CallStats:
     retries: int
     late: int
     invalid: int
+
+    def __add__(self, other: CallStats) -> CallStats:
+        return CallStats(*map(operator.add, astuple(self), astuple(other)))
 
 
 @dataclass(slots=True, eq=False)
@@ -114,15 +121,19 @@ class Client(Generic[Q, R]):
     >>> reply = bus.client(PARAMETERS.of(node="detector")).call(ParameterRequest(header), timeout_s=2)      # doctest: +SKIP
     """
 
-    def __init__(self, service: Service[Q, R], node: str, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, service: Service[Q, R], node: str, wake: Callable[[], None], is_served: Callable[[], bool] = lambda: True
+    ) -> None:
+        """wake: has `flush` called soon. is_served: whether a server is known to be there or to have been there."""
+        self._is_served = is_served
         self.service = service
-        self._node = node
+        self.node = node
         self._wake = wake
         self._lock = threading.Lock()
         self._calls: dict[bytes, Call[R]] = {}
         self._unsent: deque[tuple[Call[R], Kind]] = deque()
         self._due_ns = FOREVER_NS
-        self._ended = ""
+        self.ended = ""
         self._begun = self._timeouts = self._retries = self._late = self._invalid = 0
 
     def call(self, request: Q, timeout_s: float = 5.0) -> R:
@@ -153,8 +164,8 @@ class Client(Generic[Q, R]):
         future.set_running_or_notify_cancel()   # from here on it ends by its answer or its deadline only
         call = Call(os.urandom(16), parts, timeout_s, time.monotonic_ns() + int(timeout_s * 1e9), future, hear)
         with self._lock:
-            if self._ended:
-                raise BusError(self._ended)
+            if self.ended:
+                raise BusError(self.ended)
             if len(self._calls) >= MAX_CALLS:
                 raise BusError(f"service {name}: expected at most {MAX_CALLS} calls at a time; wait for some of them")
             self._begun += 1
@@ -163,6 +174,11 @@ class Client(Generic[Q, R]):
             self._due_ns = min(self._due_ns, call.deadline_ns)
         self._wake()
         return call
+
+    def forget(self, call: Call[R]) -> None:
+        """For a transport: nobody waits for this call any more."""
+        with self._lock:
+            self._calls.pop(call.id, None)
 
     def cancel(self, call: Call[R]) -> None:
         """For actions: ask the server to end the call. No harm if it has ended."""
@@ -179,7 +195,7 @@ class Client(Generic[Q, R]):
                 call, kind = self._unsent.popleft()
                 if call.id not in self._calls:
                     continue
-                head = CallHead(kind, call.id, call.deadline_ns, min(call.attempt, 255), self._node).pack()
+                head = CallHead(kind, call.id, call.deadline_ns, min(call.attempt, 255), self.node).pack()
             if not send([head, *call.parts] if kind is Kind.REQUEST else [head]):
                 with self._lock:
                     self._unsent.appendleft((call, kind))
@@ -205,6 +221,7 @@ class Client(Generic[Q, R]):
                 return
             if goes_on and call.hear is not None:
                 call.deadline_ns = time.monotonic_ns() + LOST_NS
+                self._due_ns = min(self._due_ns, call.deadline_ns)
         self._answer(call, head, frames[1:])
 
     @property
@@ -222,8 +239,11 @@ class Client(Generic[Q, R]):
                 del self._calls[call.id]
             if over:
                 self._unsent = deque(item for item in self._unsent if item[0].id in self._calls)
-            for call in self._calls.values():
-                if call.resend_ns <= now_ns:
+            again = [call for call in self._calls.values() if call.resend_ns <= now_ns]
+            for call in again:
+                call.resend_ns = now_ns + RETRY_NS
+            if again and self._is_served():
+                for call in again:
                     call.attempt, call.resend_ns = call.attempt + 1, FOREVER_NS
                     self._retries += 1
                     self._unsent.append((call, Kind.REQUEST))
@@ -235,7 +255,7 @@ class Client(Generic[Q, R]):
     def end(self, sentence: str) -> None:
         """For a transport: end all calls, and refuse new ones, with a BusError of this sentence."""
         with self._lock:
-            self._ended = sentence
+            self.ended = self.ended or sentence
             over = list(self._calls.values())
             self._calls.clear()
             self._unsent.clear()
@@ -258,7 +278,7 @@ class Client(Generic[Q, R]):
             call.future.set_exception(ServiceError(head.text))
 
     def _timeout(self, call: Call[R]) -> ServiceTimeout:
-        if not call.sent:
+        if not call.sent or not self._is_served():
             why = "nobody serves it; start the node that does"
         elif call.hear is not None:
             why = "its server has fallen silent"

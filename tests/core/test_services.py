@@ -104,7 +104,7 @@ def test_a_full_server_says_busy_at_once(open_bus: OpenBus) -> None:
     client = open_bus("client").client(ECHO)
     futures = [client.call_async(ask(str(i)), LONG) for i in range(ECHO.depth)]
     with pytest.raises(ServiceBusy, match="takes 4 at a time"):
-        client.call(ask("too many"), LONG)
+        client.call_async(ask("too many"), LONG).result(LONG)
     handler.gate.set()
     assert [future.result(LONG).message for future in futures] == ["0", "1", "2", "3"]
     assert server.stats.busy == 1
