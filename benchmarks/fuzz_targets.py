@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import functools
 import json
 import struct
 import tempfile
 import types
 import typing
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
+import msgpack  # type: ignore[import-untyped]
 import numpy as np
 
 from seesay import codec, keys, masks, messages
@@ -36,6 +39,12 @@ model = "embedded"
 box = [1, 2.5, { a = "b" }]
 when = 2026-01-02T03:04:05
 """
+VALUES: list[Any] = [
+    None, True, 0, -1, 7, 1 << 31, (1 << 63) - 1, -(1 << 63), (1 << 64) - 1, 0.5, -1e300, float("nan"), float("inf"),
+    "", "x" * 2000, "rgb8", "png", "uint8", "float64", "object", b"", bytes(600), [], {}, [1] * 300, [1 << 40, 1 << 40, 3], [-1, -1], [0],
+    [[[[[[[[]]]]]]]], {"a": 1}, {"dtype": "uint8", "shape": [3], "data": b"abc"}, {"dtype": "float64", "shape": [3], "data": bytes(24)},
+    {"dtype": "uint32", "shape": [0]}, {"dtype": "uint8", "shape": [768], "part": 1}, {"dtype": "uint8", "shape": [1 << 62], "part": 2},
+]  # fmt: skip
 _KINDS = sorted(codec.MESSAGES)
 _scratch = Path(tempfile.mkdtemp(prefix="seesay-fuzz-")) / "input"
 
@@ -111,6 +120,31 @@ def _codec(data: bytes) -> None:
         codec.decode(split(data[1:]), codec.MESSAGES[_KINDS[data[0] % len(_KINDS)]])
 
 
+def _fields(data: bytes) -> None:
+    """A valid message in which some values were replaced: each three bytes say which one, and by what."""
+    name = _KINDS[data[0] % len(_KINDS)] if data else "Image"
+    tree, *buffers = msgpack.unpackb(_coded(name)[0]), *_coded(name)[1:]
+    for at in range(1, len(data) - 2, 3):
+        places = list(_places(tree["message"])) if isinstance(tree["message"], dict) else []
+        if places:
+            holder, key = places[int.from_bytes(data[at : at + 2], "little") % len(places)]
+            holder[key] = copy.deepcopy(VALUES[data[at + 2] % len(VALUES)])
+    codec.decode([msgpack.packb(tree), *buffers], codec.MESSAGES[name])
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every value of a tree, as its container and key."""
+    items = list(value.items()) if isinstance(value, dict) else list(enumerate(value)) if isinstance(value, list) else []
+    for key, item in items:
+        yield value, key
+        yield from _places(item)
+
+
+@functools.cache
+def _coded(name: str) -> tuple[codec.Part, ...]:
+    return tuple(codec.encode(sample(codec.MESSAGES[name])))
+
+
 def _link(data: bytes) -> None:
     parts = split(data)
     kind, _, _ = read_head(parts[0])
@@ -169,6 +203,7 @@ def _pictures() -> list[bytes]:
 
 _TARGETS: dict[str, Callable[[bytes], object]] = {
     "codec": _codec,
+    "fields": _fields,
     "envelope": Envelope.unpack,
     "call": CallHead.unpack,
     "link": _link,
@@ -180,6 +215,7 @@ _TARGETS: dict[str, Callable[[bytes], object]] = {
 }
 _EXAMPLES: dict[str, Callable[[], list[bytes]]] = {
     "codec": lambda: [bytes([number]) + join(codec.encode(sample(codec.MESSAGES[kind]))) for number, kind in enumerate(_KINDS)],
+    "fields": lambda: [bytes([number]) for number in range(len(_KINDS))],
     "envelope": lambda: [Envelope("camera", bytes(16), 7, 8, "key").pack(), Envelope("a", b"\xff" * 16, 1, 2, replay=True).pack()],
     "call": lambda: [CallHead(kind, bytes(16), 5, 1, "why").pack() for kind in Kind],
     "link": lambda: [

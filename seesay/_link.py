@@ -33,7 +33,7 @@ from seesay._clock_offset import OffsetEstimate, shift_stamps
 from seesay._pictures import compress, decompress
 from seesay.codec import Part
 from seesay.config import from_mapping
-from seesay.errors import BusError, ConfigError, WireError
+from seesay.errors import BusError, ConfigError, SeeSayError, WireError
 from seesay.messages import SCHEMA, CompressedImage, Header, Image, LinkStatus
 from seesay.pubsub import Received
 from seesay.topics import Topic, find
@@ -150,11 +150,15 @@ def _read_json(parts: Sequence[Part]) -> Any:
 
 def pack(message: Any, shift_ns: int, quality: int) -> list[Part]:
     """The parts of a message with its stamps moved, of a picture coded; none, and a line in the log, for what is too large to be sent."""
-    message = shift_stamps(message, shift_ns)
-    parts = codec.encode(compress(message, quality) if isinstance(message, Image) else message)
+    try:
+        message = shift_stamps(message, shift_ns)
+        parts = codec.encode(compress(message, quality) if isinstance(message, Image) else message)
+    except SeeSayError as error:
+        _log.warning("a message is not sent: %s", error)
+        return []
     size = sum(map(len, parts))
     if size + 1024 > MAX_MESSAGE_BYTES:
-        _log.warning("%s of %d bytes is not sent: expected at most %d", type(message).__name__, size, MAX_MESSAGE_BYTES)
+        _log.warning("a message is not sent: expected at most %d bytes, got a %s of %d", MAX_MESSAGE_BYTES, type(message).__name__, size)
         return []
     return parts
 

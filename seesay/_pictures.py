@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seesay.errors import WireError
-from seesay.messages import CompressedImage, Image
+from seesay.messages import MAX_PICTURE_PIXELS, MAX_SIDE, CompressedImage, Image
 
 DEPTH_STEP = 0.001  # metres: what one grey level of a 32FC1 picture's PNG stands for
 _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
@@ -21,17 +21,18 @@ def compress(image: Image, quality: int = 85) -> CompressedImage:
     """Code a picture: rgb8 and bgr8 as JPEG of `quality` (1 to 100), mono8 and 16UC1 as PNG, exactly.
 
     32FC1 becomes a PNG of whole millimetres: an error of at most 0.5 mm up to 65.535 m. What is invalid (NaN, infinite, not positive),
-    below 0.5 mm or farther comes back as 0, which means invalid.
+    below 0.5 mm or farther comes back as 0, which means invalid. Raises WireError for a picture that is too large to be received.
     """
     data = image.data
+    if max(data.shape) > MAX_SIDE or image.height * image.width > MAX_PICTURE_PIXELS:
+        size = f"{image.height} x {image.width}"
+        raise WireError(f"Image: expected sides of at most {MAX_SIDE} and {MAX_PICTURE_PIXELS} pixels, got {size}; scale it down")
     if image.encoding in ("rgb8", "bgr8"):
         pixels = cv2.cvtColor(data, cv2.COLOR_RGB2BGR) if image.encoding == "rgb8" else data
         suffix, options = ".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality]
     else:
         pixels, suffix, options = _millimetres(data) if image.encoding == "32FC1" else data, ".png", _FAST
-    done, coded = cv2.imencode(suffix, pixels, options)
-    if not done:
-        raise WireError(f"Image: a picture of {image.width} x {image.height} {image.encoding} cannot be coded as {suffix}")
+    _, coded = cv2.imencode(suffix, pixels, options)
     size = image.height, image.width
     return CompressedImage(image.header, image.encoding, "jpeg" if suffix == ".jpg" else "png", *size, coded.reshape(-1))
 

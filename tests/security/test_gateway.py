@@ -269,3 +269,18 @@ def test_depth_survives_within_half_a_millimetre(pair_of_hosts: Pair) -> None:
     received = seen.take(LONG)
     assert received is not None
     assert np.abs(received.message.data - metres).max() <= 0.00051
+
+
+def test_a_picture_that_is_too_large_is_said_and_does_not_stop_the_others(pair_of_hosts: Pair, caplog: pytest.LogCaptureFixture) -> None:
+    robot, laptop = pair_of_hosts
+    gateway = laptop.dial(robot.listen([FRONT]), robot, accept=["*"])
+    seen = laptop.bus.subscriber(FRONT)
+    assert until(lambda: is_up(gateway) and is_up(robot.gateways[0]))
+    for shape in ((1, 70000, 3), (5000, 4000, 3)):
+        robot.bus.publisher(FRONT).send(Image(Header(1), "rgb8", np.zeros(shape, np.uint8)))
+        assert until(lambda: "a message is not sent" in caplog.text)
+        caplog.clear()
+    robot.bus.publisher(FRONT).send(picture(3))
+    received = seen.take(LONG)
+    assert received is not None
+    assert received.message.header.sequence == 3
