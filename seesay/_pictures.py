@@ -25,8 +25,8 @@ def compress(image: Image, quality: int = 85) -> CompressedImage:
     """
     data = image.data
     if max(data.shape) > MAX_SIDE or image.height * image.width > MAX_PICTURE_PIXELS:
-        size = f"{image.height} x {image.width}"
-        raise WireError(f"Image: expected sides of at most {MAX_SIDE} and {MAX_PICTURE_PIXELS} pixels, got {size}; scale it down")
+        shape = data.shape[:2]
+        raise WireError(f"Image: expected sides of at most {MAX_SIDE} and {MAX_PICTURE_PIXELS} pixels, got {shape}; scale it down")
     if image.encoding in ("rgb8", "bgr8"):
         pixels = cv2.cvtColor(data, cv2.COLOR_RGB2BGR) if image.encoding == "rgb8" else data
         suffix, options = ".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality]
