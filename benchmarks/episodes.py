@@ -32,7 +32,7 @@ from seesay.sim.world import World
 
 MISPLACED = 0.025
 """Error in x and y, in metres, from which on a failed grasp or placing counts as a failure of perception."""
-PAUSE_S = 0.25
+PAUSE_S = 1.0
 MOST_STEPS = 5
 """As in SayCan's notebook."""
 
