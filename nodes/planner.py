@@ -14,13 +14,15 @@ from seesay.planner.lengths import Length
 @dataclass(frozen=True)
 class Config:
     """lm: "gemma3-270m", a Hugging Face id, a folder, a GGUF file or a server's URL#MODEL. score_all: ask the language model about
-    impossible options too, for reports. length: how a phrase's length counts, see planner/lengths.py."""
+    impossible options too, for reports. length: how a phrase's length counts, see planner/lengths.py. lookahead: how many of the
+    best options are judged by the best step after them too."""
 
     library: str = "tabletop"
     lm: str = "gemma3-270m"
     mode: Literal["combined", "language_only", "affordance_only"] = "combined"
     score_all: bool = False
     length: Length = "sum"
+    lookahead: int = 0
     max_steps: int = 16
     patience_s: float = 5.0
     timeout_s: float = 600.0
@@ -33,7 +35,7 @@ def run(node: Node, config: Config) -> None:
     from seesay.planner.task import Act, End, Task
 
     scorer = load_scorer(config.lm, length=config.length)
-    saycan = SayCan(load_library(config.library), scorer, mode=config.mode, score_all=config.score_all)
+    saycan = SayCan(load_library(config.library), scorer, mode=config.mode, score_all=config.score_all, lookahead=config.lookahead)
     saycan.warm()
     instructions, results = node.bus.subscriber(topics.INSTRUCTION), node.bus.subscriber(topics.SKILL_RESULT)
     objects, arm = node.bus.subscriber(topics.OBJECTS), node.bus.subscriber(topics.ARM_STATE)

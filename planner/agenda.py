@@ -12,20 +12,30 @@ from seesay.planner.prompt import StepRecord
 from seesay.planner.reading import Clause
 from seesay.planner.relations import holds
 from seesay.planner.scene import Goal, Unclear, names_of
-from seesay.planner.skills import Library
+from seesay.planner.skills import Library, Option
 
+REACHED, OPEN = 0.95, 0.02
+"""Affordance of `done` when all goals are reached, and while one is not."""
 SIGHTINGS = 2
 """Looks in a row under its name after which a thing that came into view later counts among "all the blocks"."""
 
 
 @dataclass(frozen=True)
 class Subtask:
-    """What the next step serves: `text` as a plain instruction, `history` its own steps so far, and how sure it is that it is done."""
+    """What the next step serves: `text` as a plain instruction, `history` its own steps so far, the `option` whose effect it wants, and how
+    sure it is that it is done, in [0, 1], with the reason of a low value."""
 
     text: str
     history: tuple[StepRecord, ...]
+    option: Option | None
     done: float
-    reason: str
+    reason: str = ""
+
+    def after(self, record: StepRecord, objects: Objects, library: Library) -> Subtask:
+        """The same after one more step that has led to `objects`."""
+        reached = self.option is not None and holds(self.option, library, objects) is True
+        reason = "" if reached else self.reason
+        return Subtask(self.text, (*self.history, record), self.option, REACHED if reached else OPEN, reason)
 
 
 class Agenda:
@@ -70,14 +80,13 @@ class Agenda:
                 self._reached.discard(self.current)
                 self._records.pop(self.current, None)
             records = tuple(self._records.get(self.current, ()))
-            return Subtask(self.current.text, records, 0.02, f"{self.current.thing} not seen {_where(self.current)}")
-        if not self.goals:
-            return Subtask("", (), 0.95, "")
+            missing = f"{self.current.thing} not seen {self.current.option.relation} the {self.current.place}"
+            return Subtask(self.current.text, records, self.current.option, OPEN, missing)
         last = self.goals[-1]
         records = tuple(self._records.get(last, ()))
         if not records or not records[-1].succeeded:
             records += (StepRecord(last.option.phrase),)
-        return Subtask(last.text, records, 0.95, "")
+        return Subtask(last.text, records, last.option, REACHED)
 
     def wanted(self, objects: Objects, verify: bool = True) -> list[str]:
         """Objects that must be seen: those of the next goal, before the first step those of all goals."""
@@ -114,7 +123,3 @@ class Agenda:
             return done
         seen = holds(goal.option, self._library, objects)
         return done if seen is None else seen
-
-
-def _where(goal: Goal) -> str:
-    return f"{goal.option.relation} the {goal.place}"

@@ -97,10 +97,12 @@ def _resolve(phrase: NounPhrase, pool: Sequence[str], scene: Scene, named: Seque
     fits = [name for name in _matching(phrase, pool) if name not in exceptions]
     if phrase.other:
         fits = [name for name in fits if name not in named]
+    what = " ".join([*sorted(phrase.attributes), phrase.noun or "thing"])
+    if not fits:
+        raise Unclear(f"no skill of {scene.library.name} is about a {what}")
     if len(fits) == 1 and not phrase.shade:
         return fits
     here = [name for name in fits if name in scene.library.places or name in scene.here]
-    what = " ".join([*sorted(phrase.attributes), phrase.noun or "thing"])
     if phrase.shade and here:
         here = _shaded(here, phrase)
     if not here:

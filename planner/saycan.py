@@ -13,6 +13,7 @@ from seesay.errors import ContextError, SkillError
 from seesay.messages import ArmState, Candidate, Header, Instruction, Objects, PlanStep, SkillGoal, Target
 from seesay.planner.affordance import Affordance, AffordanceModel
 from seesay.planner.agenda import Subtask
+from seesay.planner.effects import expected
 from seesay.planner.language import LanguageScorer
 from seesay.planner.prompt import Dialogue, StepRecord
 from seesay.planner.relations import find
@@ -36,9 +37,11 @@ class SayCan:
         affordances: AffordanceModel | None = None,
         mode: Mode = "combined",
         score_all: bool = False,
+        lookahead: int = 0,
         timer: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """timer: seconds, for `decision_ms`. Raises SkillError for an unknown mode."""
+        """lookahead: how many of the best options are judged by the best step after them too, over their expected effects (0: none).
+        timer: seconds, for `decision_ms`. Raises SkillError for an unknown mode."""
         if mode not in get_args(Mode):
             raise SkillError(f"expected a mode of {', '.join(get_args(Mode))}, got {mode!r}: correct the planner's settings")
         self.library = library
@@ -47,6 +50,7 @@ class SayCan:
         self.mode = mode
         self._scorer = scorer
         self._score_all = score_all or mode == "language_only"
+        self._lookahead = lookahead
         self._timer = timer
         self._options = library.candidates()
 
@@ -73,6 +77,30 @@ class SayCan:
         """
         started = self._timer()
         text, steps = (subtask.text, subtask.history) if subtask else (instruction.text, history)
+        say, can, scores = self._scores(text, steps, objects, now_ns, gripper, subtask)
+        choice = int(np.argmax(scores)) if max(scores) > -math.inf else None
+        ahead: dict[int, float] = {}
+        if self._lookahead and choice is not None:
+            ahead = self._ahead(scores, text, steps, objects, now_ns, gripper, subtask)
+            choice = max(ahead, key=lambda i: ahead[i])
+        evidence = None if choice is None else can[choice].evidence_ns
+        return PlanStep(
+            header=Header(now_ns, len(history), objects.header.frame_id, objects.header.clock, objects.header.source),
+            instruction_id=instruction.id,
+            instruction=instruction.text,
+            step=len(history) + 1,
+            candidates=tuple(self._explain(say, can, scores, choice, ahead)),
+            choice=choice,
+            history=tuple(map(str, history)),
+            subtask=subtask.text if subtask else "",
+            decision_ms=1e3 * (self._timer() - started),
+            evidence_age_ms=0.0 if evidence is None else max(0.0, 1e-6 * (now_ns - evidence)),
+        )
+
+    def _scores(
+        self, text: str, steps: Sequence[StepRecord], objects: Objects, now_ns: int, gripper: ArmState | None, subtask: Subtask | None
+    ) -> tuple[list[float | None], list[Affordance], list[float]]:
+        """log p(phrase), affordance and combined score of each option."""
         can = [self.affordances.estimate(option, self.library, objects, now_ns, gripper, steps) for option in self._options]
         if subtask:
             can[-1] = Affordance(subtask.done, (subtask.reason,) if subtask.reason else ())
@@ -80,21 +108,25 @@ class SayCan:
             if not 0.0 <= affordance.probability <= 1.0:
                 raise SkillError(f"expected the affordance of {option.phrase!r} within 0 and 1, got {affordance.probability}: correct it")
         say = self._language(text, steps, can)
-        scores = [self._combine(log_p, affordance.probability) for log_p, affordance in zip(say, can, strict=True)]
-        choice = int(np.argmax(scores)) if max(scores) > -math.inf else None
-        evidence = None if choice is None else can[choice].evidence_ns
-        return PlanStep(
-            header=Header(now_ns, len(history), objects.header.frame_id, objects.header.clock, objects.header.source),
-            instruction_id=instruction.id,
-            instruction=instruction.text,
-            step=len(history) + 1,
-            candidates=tuple(self._explain(say, can, scores, choice)),
-            choice=choice,
-            history=tuple(map(str, history)),
-            subtask=subtask.text if subtask else "",
-            decision_ms=1e3 * (self._timer() - started),
-            evidence_age_ms=0.0 if evidence is None else max(0.0, 1e-6 * (now_ns - evidence)),
-        )
+        return say, can, [self._combine(log_p, affordance.probability) for log_p, affordance in zip(say, can, strict=True)]
+
+    def _ahead(
+        self, scores: Sequence[float], text: str, steps: Sequence[StepRecord], objects: Objects, now_ns: int, gripper: ArmState | None,
+        subtask: Subtask | None,
+    ) -> dict[int, float]:  # fmt: skip
+        """Score of each of the best options together with the best step after it; `done` is followed by nothing."""
+        best = sorted((i for i, score in enumerate(scores) if score > -math.inf), key=lambda i: -scores[i])[: self._lookahead]
+        totals = {}
+        for i in best:
+            option = self._options[i]
+            if option.skill == DONE:
+                totals[i] = scores[i]
+                continue
+            record, then = StepRecord(option.phrase), expected(option, self.library, objects)
+            later = subtask.after(record, then, self.library) if subtask else None
+            _, _, following = self._scores(text, [*steps, record], then, now_ns, gripper, later)
+            totals[i] = scores[i] + max(following)
+        return totals
 
     def goal(self, step: PlanStep, objects: Objects, goal_id: str = "") -> SkillGoal:
         """The chosen step as a goal: positions and stamps as perceived, named places from the library.
@@ -150,7 +182,7 @@ class SayCan:
         return log_p if self.mode == "language_only" else log_p + log_affordance
 
     def _explain(
-        self, say: Sequence[float | None], can: Sequence[Affordance], scores: Sequence[float], choice: int | None
+        self, say: Sequence[float | None], can: Sequence[Affordance], scores: Sequence[float], choice: int | None, ahead: dict[int, float]
     ) -> list[Candidate]:
         top = max(scores)
         weights = [math.exp(score - top) if top > -math.inf else 0.0 for score in scores]
@@ -165,18 +197,22 @@ class SayCan:
                 log_score=scores[i],
                 probability=weights[i] / total,
                 reasons=can[i].reasons,
-                why_not="" if i == choice else self._why_not(i, choice, say, can),
+                why_not="" if i == choice else self._why_not(i, choice, say, can, ahead),
             )
             for i, option in enumerate(self._options)
         ]
 
-    def _why_not(self, loser: int, choice: int | None, say: Sequence[float | None], can: Sequence[Affordance]) -> str:
+    def _why_not(
+        self, loser: int, choice: int | None, say: Sequence[float | None], can: Sequence[Affordance], ahead: dict[int, float]
+    ) -> str:
         """The term that decided against an option."""
         reasons = ", ".join(can[loser].reasons)
         if self.mode != "language_only" and can[loser].probability == 0.0:
             return reasons or "not possible"
         if choice is None:
             return "nothing is feasible"
+        if loser in ahead and ahead[choice] > ahead[loser]:
+            return f"with the step after it, it is {_times(ahead[choice] - ahead[loser])} less probable"
         lost_say, won_say = say[loser], say[choice]
         say_gap = 0.0 if lost_say is None or won_say is None else won_say - lost_say
         can_gap = 0.0 if self.mode == "language_only" else math.log(can[choice].probability / can[loser].probability)
