@@ -120,6 +120,9 @@ class SafeExecutor:
             return self._refusals.pop(0)
         report = self._inner.poll()
         goal, now = self._goal, self._clock.now_ns()
+        self._started_ns = min(self._started_ns, now)   # a simulated clock may have jumped back: time runs from there
+        if self._ending is not None:
+            self._ending = (min(self._ending[0], now), *self._ending[1:])
         if goal is None or (report is not None and report.goal_id != goal.id):
             return None
         if isinstance(report, SkillResult):

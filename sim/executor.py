@@ -55,6 +55,7 @@ class ArmExecutor:
     def _advance(self, goal: SkillGoal) -> None:
         state = self._arm.state()
         now = self._clock.now_ns()
+        self._heard_ns = min(self._heard_ns, now)   # a simulated clock may have jumped back
         if state is None or state.header.stamp_ns == self._seen_ns:
             if now - self._heard_ns > STATE_TIMEOUT_S * 1e9:
                 self._end("failed", f"the arm's sensors have been silent for {STATE_TIMEOUT_S:g} s")

@@ -151,3 +151,19 @@ def test_old_evidence_is_an_error() -> None:
     require_fresh(0, SECOND, 2, "objects")
     with pytest.raises(StaleError, match=r"objects: expected evidence at most 2 s old, got 3.0 s"):
         require_fresh(0, 3 * SECOND, 2, "objects")
+
+
+def test_times_run_on_from_where_a_simulated_clock_jumps_back_to() -> None:
+    executor, inner, clock = safe()
+    executor.start(goal())
+    clock.set(5 * SECOND)
+    assert executor.poll() is None
+    clock.advance(19)
+    assert executor.poll() is None
+    clock.advance(2)
+    assert executor.poll() is None
+    assert inner.told[-1].startswith("stop pick up the red block: not done after 20 s")
+    clock.set(1 * SECOND)
+    assert executor.poll() is None
+    clock.advance(1.5)
+    assert outcome(executor.poll()) == "timeout"
