@@ -69,7 +69,8 @@ class Counter:
         begin = time.thread_time()
         try:
             self._target(data)
-        except self._declared:
+        except self._declared as error:
+            str(error).encode()  # a sentence that can be sent and logged
             self.refused += 1
         self.slowest_s = max(self.slowest_s, time.thread_time() - begin)
 

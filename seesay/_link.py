@@ -3,8 +3,9 @@
 Every message begins with a part of one letter, a number (u64, little-endian) and a topic's name:
 
     H  greeting, part 1: JSON {"version", "schema", "offers": {topic: type}}      W  part 1: JSON list of the topics wanted
-    M  message `number` of a topic, then the parts of `seesay.codec`               A  message `number` of a topic has been taken in
-    P  ping of the dialer, part 1: three i64, its stamp, offset and error          Q  answer, part 1: three i64, stamps as in NTP
+    M  message `number` of a topic, then the parts of `seesay.codec`              A  message `number` is acknowledged
+    P  ping of the dialer, number 1 once it has been greeted, part 1: three i64, its stamp, offset and error
+    Q  answer, part 1: three i64, stamps as in NTP
     B  end, part 1: a sentence that says why
 
 A sender has at most a window of messages of a topic under way that the receiver has not acknowledged: on arrival for a keep-latest topic,
@@ -92,7 +93,7 @@ class Greeting:
         """Raises WireError that names both versions if they differ, and for what is no greeting."""
         table = _read_json(parts)
         if not isinstance(table, dict) or (table.get("version"), table.get("schema")) != (VERSION, SCHEMA):
-            got = str((table.get("version"), table.get("schema")) if isinstance(table, dict) else table)[:64]
+            got = ascii((table.get("version"), table.get("schema")) if isinstance(table, dict) else table)[:64]
             raise WireError(f"greeting: expected protocol version {VERSION} and message schema {SCHEMA}, got {got}; update one host")
         try:
             greeting = from_mapping(cls, {name: table.get(name) for name in ("version", "schema", "offers")}, "greeting")
@@ -100,6 +101,9 @@ class Greeting:
             raise WireError(str(error)) from error
         if len(greeting.offers) > MAX_OFFERS:
             raise WireError(f"greeting: expected at most {MAX_OFFERS} topics, got {len(greeting.offers)}")
+        for word in (*greeting.offers.keys(), *greeting.offers.values()):
+            if not (len(word) <= 64 and word.isascii() and word.isprintable()):
+                raise WireError(f"greeting: expected names of at most 64 plain characters, got {ascii(word)[:64]}")
         return greeting
 
     def choose(self, accept: Sequence[str]) -> tuple[dict[str, Topic[Any]], list[str]]:
@@ -111,10 +115,10 @@ class Greeting:
             try:
                 topic = find(name)
             except BusError:
-                strange.append(f"{name[:64]!r} is not a topic here")
+                strange.append(f"{name!r} is not a topic here")
                 continue
             if topic.type.__name__ != kind:
-                strange.append(f"{name} carries {kind[:64]} there and {topic.type.__name__} here")
+                strange.append(f"{name} carries {kind} there and {topic.type.__name__} here")
             else:
                 chosen[name] = topic
         return chosen, strange

@@ -126,6 +126,8 @@ class Gateway:
             link = self._links.get(route)
             if kind == b"P":
                 self._answer(route, link, parts)
+                if number and link is None:
+                    self._send(route, [head(b"B"), b"you have not greeted"])
             elif kind == b"Q":
                 self._measure(parts)
             elif kind == b"H":
@@ -153,7 +155,7 @@ class Gateway:
             self._socket.reset()
         if now - self._pinged > (_PING_S if self._links or self._refusal else 0.0):
             self._pinged = now
-            self._send(b"", [head(b"P"), STAMPS.pack(self._now_ns(), self._clock.offset_ns, self._clock.error_ns)])
+            self._send(b"", [head(b"P", len(self._links)), STAMPS.pack(self._now_ns(), self._clock.offset_ns, self._clock.error_ns)])
 
     def _answer(self, route: bytes, link: Link | None, parts: Sequence[Part]) -> None:
         arrived = self._now_ns()
@@ -212,7 +214,7 @@ class Gateway:
     def _part(self, link: Link | None, why: str) -> None:
         if link:
             self._drop(link, why)
-        self._refusal = why
+        self._refusal = "" if link else why
 
     def _refuse(self, route: bytes, peer: str, why: str) -> None:
         """Tell the peer, and forget it until it greets again."""
@@ -221,7 +223,7 @@ class Gateway:
         if route in self._links:
             self._drop(self._links[route], why)
         self._refusal = why
-        self._send(route, [head(b"B"), why.encode()[:400]])
+        self._send(route, [head(b"B"), why.encode(errors="replace")[:400]])
 
     def _drop(self, link: Link, why: str) -> None:
         _log.info("disconnected from %s: %s", link.peer, why)

@@ -254,6 +254,8 @@ def test_words_that_are_none_are_answered_with_the_reason(victim: Victim) -> Non
         ([head(b"H"), json.dumps({**greeting, "schema": 99}).encode()], "got (1, 99); update one host"),
         ([head(b"H"), json.dumps({**greeting, "offers": {"a": 7}}).encode()], "expected str, got int"),
         ([head(b"H"), json.dumps({**greeting, "offers": {str(i): "x" for i in range(300)}}).encode()], "at most 256 topics"),
+        ([head(b"H"), b'{"version": "\\ud800"}'], r"got ('\ud800', None)"),
+        ([head(b"H"), json.dumps({**greeting, "offers": {"\ud800": "x"}}).encode()], r"names of at most 64 plain characters, got '\ud800'"),
         ([head(b"P"), b"short"], "stamps: expected one part of 24 bytes"),
         ([head(b"M", 1, "prompts"), b"x"], "you have not greeted"),
     ]
@@ -266,6 +268,15 @@ def test_words_that_are_none_are_answered_with_the_reason(victim: Victim) -> Non
             assert answer[0] == head(b"B")
             assert reason in answer[1].decode()
         socket.send_multipart([b"x"] * 6000)
+    assert victim.serves()
+
+
+def test_a_peer_that_was_forgotten_is_told_so(victim: Victim) -> None:
+    """A listener that had been frozen drops its peers; one that only takes would not notice by itself."""
+    robot = victim.robot.gateways[0]
+    with robot._changed:
+        robot._links.clear()
+    assert until(lambda: is_up(robot) and is_up(victim.gateway))
     assert victim.serves()
 
 
