@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import socket as sockets
 import threading
 import time
@@ -15,7 +16,7 @@ from typing import Any, Generic, TypeVar
 import zmq
 
 from seesay._bus_socket import poll_ms, received
-from seesay.calls import FOREVER_NS, CallStats, Client
+from seesay.calls import FOREVER_NS, Call, CallStats, Client, Hear
 from seesay.codec import Part
 from seesay.errors import BusError
 from seesay.services import Service
@@ -145,6 +146,7 @@ class SocketClient(Client[Q, R]):
     def __init__(self, service: Service[Q, R], node: str, connect: Connect, is_served: Callable[[], bool], thread: CallThread) -> None:
         """connect: gives a socket that is connected to the server."""
         super().__init__(service, node, self._wake_thread, is_served)
+        self._pid = os.getpid()
         self._connect = connect
         self._call_thread = thread
         self._adopted = False
@@ -152,7 +154,12 @@ class SocketClient(Client[Q, R]):
         self._line: Line[Q, R] | None = None
         self._line_lock = threading.Lock()
 
+    def begin(self, request: Q, timeout_s: float, hear: Hear | None = None) -> Call[R]:
+        self._check_process()
+        return super().begin(request, timeout_s, hear)
+
     def call(self, request: Q, timeout_s: float = 5.0) -> R:
+        self._check_process()
         if not self._line_lock.acquire(blocking=False):
             return super().call(request, timeout_s)
         try:
@@ -187,6 +194,10 @@ class SocketClient(Client[Q, R]):
         with self._line_lock:
             if self._line is not None:
                 self._line.close()
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._pid:
+            raise BusError("a client cannot be used in a forked process: start processes with spawn, or open a new Bus in the child")
 
     def _wake_thread(self) -> None:
         with self._adopting:

@@ -35,6 +35,8 @@ ALIVE_NS = 500_000_000
 LOST_NS = 2_500_000_000
 FOREVER_NS = 2**62
 
+Hear = Callable[[Sequence[Part]], None]
+
 _HEAD = struct.Struct("<4sBB16sqB")
 _MAGIC, _VERSION = b"SSRV", 1
 
@@ -109,7 +111,7 @@ class Call(Generic[R]):
     timeout_s: float
     deadline_ns: int
     future: Future[R]
-    hear: Callable[[Sequence[Part]], None] | None = None
+    hear: Hear | None = None
     attempt: int = 1
     resend_ns: int = FOREVER_NS
     sent: bool = False
@@ -152,7 +154,7 @@ class Client(Generic[Q, R]):
     def stats(self) -> CallStats:
         return CallStats(self._begun, self._timeouts, self._retries, self._late, self._invalid)
 
-    def begin(self, request: Q, timeout_s: float, hear: Callable[[Sequence[Part]], None] | None = None) -> Call[R]:
+    def begin(self, request: Q, timeout_s: float, hear: Hear | None = None) -> Call[R]:
         """For actions: a call that may be cancelled, and whose feedback goes to `hear`; its server's signs of life move its deadline."""
         name = self.service.name
         if not isinstance(request, self.service.request):

@@ -180,6 +180,21 @@ def test_raw_peers_cannot_disturb_a_server(session: Path) -> None:
         context.term()
 
 
+def test_a_forked_child_is_told_to_spawn(session: Path) -> None:
+    with Bus(session, "parent") as bus:
+        client = bus.client(ONCE)
+        child = os.fork()
+        if child == 0:   # pragma: no cover
+            caught = 0
+            for attempt in (lambda: client.call(ask("x"), 1), lambda: client.call_async(ask("x"), 1), lambda: bus.client(AGAIN)):
+                try:
+                    attempt()
+                except BusError as error:
+                    caught += "forked process" in str(error)
+            os._exit(caught)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+
+
 @given(st.binary(max_size=80))
 def test_heads_decode_or_are_refused(data: bytes) -> None:
     for candidate in (data, b"SSRV\x01" + data):
