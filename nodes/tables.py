@@ -9,7 +9,7 @@ from rich.text import Text
 
 from seesay.messages import Object, PlanStep
 from seesay.planner.chart import COLOURS, shares
-from seesay.planner.explain import ranking
+from seesay.planner.explain import shown
 
 
 def bar(share: float, width: int = 5) -> str:
@@ -33,7 +33,7 @@ def step_table(step: PlanStep, rows: int = 6) -> Table:
     table.add_column("combined", no_wrap=True)
     table.add_column("why, why not", ratio=2)
     lengths = shares(step)
-    for index, candidate in ranking(step)[:rows]:
+    for index, candidate in shown(step, rows):
         chosen = index == step.choice
         bars = {name: Text(bar(length, 4), style=COLOURS[name]) for name, length in lengths[index].items()}
         language = "not scored" if candidate.log_p_language is None else f"{candidate.log_p_language:.1f}"

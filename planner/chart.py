@@ -6,7 +6,7 @@ import math
 from html import escape
 
 from seesay.messages import Candidate, PlanStep
-from seesay.planner.explain import ranking
+from seesay.planner.explain import shown
 
 ROWS = 12
 ROW_HEIGHT = 34
@@ -33,8 +33,8 @@ def shares(step: PlanStep) -> list[dict[str, float]]:
 
 
 def chart(step: PlanStep, rows: int = ROWS) -> str:
-    """An SVG element with the bars of the best candidates, the choice first, and what spoke for or against each."""
-    best, lengths = ranking(step)[:rows], shares(step)
+    """An SVG element: bars of the best candidates, the choice first, the language model's favourite among them, and what decided."""
+    best, lengths = shown(step, rows), shares(step)
     height, width = ROW_HEIGHT * len(best) + 4, LABEL_WIDTH + BAR_WIDTH + 360
     parts = [f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" font-family="inherit" font-size="13">']
     for row, (index, candidate) in enumerate(best):

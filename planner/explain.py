@@ -38,6 +38,16 @@ def ranking(step: PlanStep) -> list[tuple[int, Candidate]]:
     return sorted(enumerate(step.candidates), key=key)
 
 
+def shown(step: PlanStep, rows: int) -> list[tuple[int, Candidate]]:
+    """The first `rows` of the ranking; the last of them gives way to the language model's favourite where that is not among them."""
+    ranked = ranking(step)
+    scored = [(index, candidate.log_p_language) for index, candidate in ranked if candidate.log_p_language is not None]
+    favourite = max(scored, key=lambda item: item[1])[0] if scored else None
+    if favourite is None or rows < 2 or any(index == favourite for index, _ in ranked[:rows]):
+        return ranked[:rows]
+    return [*ranked[: rows - 1], (favourite, step.candidates[favourite])]
+
+
 def find_candidate(step: PlanStep, words: str) -> Candidate:
     """The candidate whose phrase is `words`, or the only one whose phrase holds them. Raises UserError otherwise."""
     found = [candidate for candidate in step.candidates if candidate.phrase == words]

@@ -14,6 +14,7 @@ from seesay.messages import ArmState, Candidate, Header, Instruction, Objects, P
 from seesay.planner.affordance import Affordance, AffordanceModel
 from seesay.planner.agenda import Subtask
 from seesay.planner.effects import expected
+from seesay.planner.explain import times
 from seesay.planner.language import LanguageScorer
 from seesay.planner.prompt import Dialogue, StepRecord
 from seesay.planner.relations import find
@@ -212,22 +213,15 @@ class SayCan:
         if choice is None:
             return "nothing is feasible"
         if loser in ahead and ahead[choice] > ahead[loser]:
-            return f"with the step after it, it is {_times(ahead[choice] - ahead[loser])} less probable"
+            return f"with the step after it, it is {times(ahead[choice] - ahead[loser])} less probable"
         lost_say, won_say = say[loser], say[choice]
         say_gap = 0.0 if lost_say is None or won_say is None else won_say - lost_say
         can_gap = 0.0 if self.mode == "language_only" else math.log(can[choice].probability / can[loser].probability)
         if say_gap <= 0.0 and can_gap <= 0.0:
             return "equal to the choice, which comes first"
         if say_gap >= can_gap:
-            return f"the language model finds it {_times(say_gap)} less probable"
-        return f"{reasons or 'less likely to succeed'} ({_times(can_gap)} less likely to succeed)"
-
-
-def _times(log_ratio: float) -> str:
-    """A ratio of probabilities in words."""
-    if log_ratio > math.log(1e6):
-        return "over a million times"
-    return f"{math.exp(log_ratio):.1f} times" if log_ratio < math.log(100) else f"{math.exp(log_ratio):.0f} times"
+            return f"the language model finds it {times(say_gap)} less probable"
+        return f"{reasons or 'less likely to succeed'} ({times(can_gap)} less likely to succeed)"
 
 
 def options_by_score(step: PlanStep) -> list[Candidate]:

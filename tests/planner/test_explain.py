@@ -10,7 +10,7 @@ import pytest
 from seesay.errors import UserError
 from seesay.messages import Candidate, Header, PlanStep
 from seesay.planner.chart import chart, picture, shares
-from seesay.planner.explain import compare, find_candidate, ranking
+from seesay.planner.explain import compare, find_candidate, ranking, shown
 
 
 def candidate(phrase: str, log_p: float | None, affordance: float, share: float = 0.0, *reasons: str) -> Candidate:
@@ -31,6 +31,16 @@ CAN = candidate("pick the can", None, 0.0)
 
 def test_ranking_puts_the_choice_first_and_the_impossible_last() -> None:
     assert [index for index, _ in ranking(step(GREEN, BLUE, RED, choice=2))] == [2, 1, 0]
+
+
+def test_the_favourite_of_the_language_model_is_shown() -> None:
+    favourite = candidate("pick the unseen block", -0.1, 0.0)
+    decision = step(RED, BLUE, CAN, favourite, GREEN)
+    assert [index for index, _ in shown(decision, 2)] == [0, 3]
+    assert [index for index, _ in shown(decision, 5)] == [0, 1, 3, 2, 4]
+    assert [index for index, _ in shown(step(RED, BLUE, GREEN), 1)] == [0]
+    assert [index for index, _ in shown(step(GREEN, CAN, choice=None), 1)] == [0]
+    assert "unseen" in chart(decision, 2)
 
 
 def test_affordance_decides_against_the_more_probable_phrase() -> None:

@@ -47,8 +47,8 @@ def test_losers_name_the_term_that_decided(table: Objects) -> None:
     scores = {STEP: -1.0, other: -1.0 - math.log(20), "done": -1.0}
     step = SayCan(LIBRARY, ScriptedScorer(scores)).decide(ORDER, [], table, 10 * S)
     why = {candidate.phrase: candidate.why_not for candidate in step.candidates}
-    assert why[other] == "the language model finds it 20.0 times less probable"
-    assert why["done"] == "nothing has been done yet (45.0 times less likely to succeed)"
+    assert why[other] == "the language model finds it 20 times less probable"
+    assert why["done"] == "nothing has been done yet (45 times less likely to succeed)"
     assert options_by_score(step)[0].phrase == STEP
 
 
