@@ -9,8 +9,10 @@ import signal
 import socket as sockets
 import subprocess
 import sys
+import textwrap
 import threading
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,8 +21,10 @@ import pytest
 
 from seesay import keys
 from seesay.bus import Bus, make_session_directory
+from seesay.config import from_mapping
 from seesay.messages import Header, Image, LinkStatus
-from seesay.topics import IMAGE, LINK_STATUS
+from seesay.nodes.gateway import Config
+from seesay.topics import IMAGE, LINK_STATUS, find
 
 LONG = 60.0
 FRONT = IMAGE.of(camera="front")
@@ -134,3 +138,12 @@ def test_a_wrong_configuration_is_said_in_a_sentence(
     secret.chmod(0o644)
     assert start(sessions[0], keys=str(tmp_path), **config).wait(LONG) == 2
     assert sentence in capfd.readouterr().err
+
+
+def test_the_documented_launch_files_are_right() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "remote.md").read_text()
+    blocks = [block for block in text.split("\n\n") if block.strip().startswith("[nodes.gateway]")]
+    tables = [tomllib.loads(textwrap.dedent(block))["nodes"]["gateway"] for block in blocks]
+    configs = [from_mapping(Config, {key: value for key, value in table.items() if key != "run"}, "docs") for table in tables]
+    assert [(config.key, bool(config.listen), config.peer_key) for config in configs] == [("robot", True, ""), ("laptop", False, "robot")]
+    assert [find(name).name for config in configs for name in config.offer] == [name for config in configs for name in config.offer]
