@@ -62,7 +62,7 @@ def run_explain(options: Explain) -> int:
 def as_dict(step: PlanStep, why: Why) -> dict[str, Any]:
     """One step's explanation for a program."""
     choice = None if step.choice is None else step.candidates[step.choice].phrase
-    return {"step": step.step, "instruction": step.instruction, "choice": choice, "why": why}
+    return {"step": step.step, "instruction": step.instruction, "subtask": step.subtask, "choice": choice, "why": why}
 
 
 def load_steps(run: Path) -> list[PlanStep]:

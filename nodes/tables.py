@@ -21,7 +21,7 @@ def bar(share: float, width: int = 5) -> str:
 def step_table(step: PlanStep, rows: int = 6) -> Table:
     """The best `rows` candidates of one decision with every term of their scores, each with a bar in the colour of the charts."""
     table = Table(
-        title=f"Step {step.step}: {step.instruction}",
+        title=f"Step {step.step}: {step.subtask or step.instruction}",
         caption=f"decided in {step.decision_ms:.0f} ms on evidence {step.evidence_age_ms:.0f} ms old; "
         f"{len(step.candidates)} candidates",
         title_justify="left",

@@ -54,7 +54,7 @@ def picture(step: PlanStep, rows: int = ROWS) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         f'font-family="system-ui, sans-serif" font-size="13"><rect width="100%" height="100%" fill="#fff"/>'
-        f'<text x="8" y="19" font-size="15">Step {step.step}: {escape(step.instruction)}</text>{key}'
+        f'<text x="8" y="19" font-size="15">Step {step.step}: {escape(step.subtask or step.instruction)}</text>{key}'
         f'<g transform="translate(0 50)">{inner}</g></svg>\n'
     )
 

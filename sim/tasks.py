@@ -25,14 +25,19 @@ _SAYINGS: dict[str, tuple[str, ...]] = {
     "at": ("put the {a} in the {b}.", "move the {a} to the {b}.", "place the {a} at the {b}."),
 }
 _THING = rf"(?:{'|'.join(COLOURS)}) (?:{'|'.join(SHAPES)})"
+_ALL = r"(?:all (?:of )?the|all|every|each) blocks?"
+_THINGS = rf"(?:the )?{_THING}(?:(?:, | and |, and )(?:the )?{_THING})*"
 _STEP = re.compile(
     r"(?:please )?(?:put|move|place|stack|bring|pick up|pick|grab|set|drop) "
-    rf"(?P<a>all (?:of )?the blocks|(?:the )?{_THING}(?:(?:, | and |, and )(?:the )?{_THING})*)"
+    rf"(?P<a>{_ALL}|{_THINGS})"
     r"(?: and (?:put|place|set|drop|move|stack) (?:it|them))? (?:in|into|inside|on|onto|on top of|to|at) (?:the )?"
     rf"(?P<b>{_THING}|{'|'.join(PLACES)})"
 )
 _STACK = re.compile(r"stack all (?:of )?the blocks|(?:make|build) (?:a|the highest) (?:block )?(?:stack|tower).*")
-_SPREAD = re.compile(r"(?:put|move|place) all (?:of )?the blocks (?:in|to|into) different corners")
+_SPREAD = re.compile(rf"(?:put|move|place) (?P<a>{_ALL}|{_THINGS}) (?:in|to|into) (?:different|separate) corners")
+_MATCH = re.compile(
+    rf"(?:put|move|place|sort) {_ALL} (?:in|into|to|on) (?:the |their )?(?:bowls of the same colou?r|matching (?:colou?r )?bowls)"
+)
 _NAME = re.compile(rf"\b({'|'.join(COLOURS)})(?:-| )({'|'.join(SHAPES)})s?\b")
 _SPLIT = re.compile(r",? and then |,? then |[.;] |,? and (?=(?:put|move|place|stack) the)")
 
@@ -55,24 +60,33 @@ def parse_goal(instruction: str, on_table: Sequence[str] = ()) -> Goal | None:
     """The goal of a plain instruction, None for any other.
 
     Plain: pick-and-place steps ("put the red block in the green bowl, then ..."), several things to one place, and, given the names
-    `on_table`, all blocks to a place, to different corners or into a stack.
+    `on_table`, all blocks to a place, to different corners, into the bowls of their colours or into a stack.
     """
     text = " ".join(instruction.lower().replace("first ", "").split()).rstrip(".! ")
     blocks = tuple(name for name in on_table if name.endswith(" block"))
     if len(blocks) > 1 and _STACK.fullmatch(text):
         return Atom("one_stack", blocks)
-    if len(blocks) > 1 and _SPREAD.fullmatch(text):
-        return Atom("distinct_corners", blocks)
+    spread = _SPREAD.fullmatch(text)
+    if spread and len(_meant(spread["a"], blocks)) > 1:
+        return Atom("distinct_corners", _meant(spread["a"], blocks))
+    if _MATCH.fullmatch(text):
+        pairs = [(block, block.replace("block", "bowl")) for block in blocks if block.replace("block", "bowl") in on_table]
+        return All(tuple(Atom("in", pair) for pair in pairs)) if pairs else None
     atoms: list[Goal] = []
     for part in _SPLIT.split(text):
         found = _STEP.fullmatch(part.strip(" ,"))
         if not found:
             return None
-        things = blocks if found["a"].startswith("all") else tuple(colour + " " + shape for colour, shape in _NAME.findall(found["a"]))
+        things = _meant(found["a"], blocks)
         if not things or found["b"] in things or any(thing.split()[1] not in PICKABLE for thing in things):
             return None
         atoms += [Atom(_relation(found["b"]), (thing, found["b"])) for thing in things]
     return atoms[0] if len(atoms) == 1 else All(tuple(atoms))
+
+
+def _meant(words: str, blocks: tuple[str, ...]) -> tuple[str, ...]:
+    """Names in "all the blocks" or in a list of things."""
+    return blocks if re.fullmatch(_ALL, words) else tuple(colour + " " + shape for colour, shape in _NAME.findall(words))
 
 
 def single_task(seed: int) -> Task:
