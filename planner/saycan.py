@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 
@@ -15,11 +15,12 @@ from seesay.planner.affordance import Affordance, AffordanceModel
 from seesay.planner.agenda import Subtask
 from seesay.planner.effects import expected
 from seesay.planner.explain import times
-from seesay.planner.language import LanguageScorer
+from seesay.planner.language import LanguageScorer, best_of
 from seesay.planner.prompt import Dialogue, StepRecord
 from seesay.planner.relations import find
 from seesay.planner.skills import DONE, Library, Option
 
+T = TypeVar("T")
 Mode = Literal["combined", "language_only", "affordance_only"]
 
 
@@ -102,14 +103,32 @@ class SayCan:
         self, text: str, steps: Sequence[StepRecord], objects: Objects, now_ns: int, gripper: ArmState | None, subtask: Subtask | None
     ) -> tuple[list[float | None], list[Affordance], list[float]]:
         """log p(phrase), affordance and combined score of each option."""
+        can = self._can(steps, objects, now_ns, gripper, subtask)
+        say = self._language(text, steps, can)
+        return say, can, [self._combine(log_p, affordance.probability) for log_p, affordance in zip(say, can, strict=True)]
+
+    def _best(
+        self, text: str, steps: Sequence[StepRecord], objects: Objects, now_ns: int, gripper: ArmState | None, subtask: Subtask | None
+    ) -> float:
+        """The greatest combined score, which a scorer may find without scoring every option."""
+        can = self._can(steps, objects, now_ns, gripper, subtask)
+        if self.mode == "affordance_only":
+            return max(self._combine(None, affordance.probability) for affordance in can)
+        weights = [self._combine(0.0, affordance.probability) for affordance in can]
+        phrases, end = [option.phrase for option in self._options], self.dialogue.terminator
+        found = self._fitting(text, steps, lambda context: best_of(self._scorer, context, phrases, weights, end))
+        return -math.inf if found.index is None else found.log_p[found.index] + weights[found.index]
+
+    def _can(
+        self, steps: Sequence[StepRecord], objects: Objects, now_ns: int, gripper: ArmState | None, subtask: Subtask | None
+    ) -> list[Affordance]:
         can = [self.affordances.estimate(option, self.library, objects, now_ns, gripper, steps) for option in self._options]
         if subtask:
             can[-1] = Affordance(subtask.done, (subtask.reason,) if subtask.reason else ())
         for option, affordance in zip(self._options, can, strict=True):
             if not 0.0 <= affordance.probability <= 1.0:
                 raise SkillError(f"expected the affordance of {option.phrase!r} within 0 and 1, got {affordance.probability}: correct it")
-        say = self._language(text, steps, can)
-        return say, can, [self._combine(log_p, affordance.probability) for log_p, affordance in zip(say, can, strict=True)]
+        return can
 
     def _ahead(
         self, scores: Sequence[float], text: str, steps: Sequence[StepRecord], objects: Objects, now_ns: int, gripper: ArmState | None,
@@ -125,8 +144,7 @@ class SayCan:
                 continue
             record, then = StepRecord(option.phrase), expected(option, self.library, objects)
             later = subtask.after(record, then, self.library) if subtask else None
-            _, _, following = self._scores(text, [*steps, record], then, now_ns, gripper, later)
-            totals[i] = scores[i] + max(following)
+            totals[i] = scores[i] + self._best(text, [*steps, record], then, now_ns, gripper, later)
         return totals
 
     def goal(self, step: PlanStep, objects: Objects, goal_id: str = "") -> SkillGoal:
@@ -155,7 +173,8 @@ class SayCan:
         if self.mode == "affordance_only":
             return [None] * len(self._options)
         wanted = [i for i, affordance in enumerate(can) if self._score_all or affordance.probability > 0.0]
-        got = self._score(text, steps, [self._options[i].phrase for i in wanted]) if wanted else []
+        phrases, end = [self._options[i].phrase for i in wanted], self.dialogue.terminator
+        got = self._fitting(text, steps, lambda context: self._scorer.score(context, phrases, end)) if wanted else []
         for i, value in zip(wanted, got, strict=True):
             if math.isnan(value) or value > 0.0:
                 phrase = self._options[i].phrase
@@ -165,14 +184,14 @@ class SayCan:
             say[i] = value
         return say
 
-    def _score(self, text: str, steps: Sequence[StepRecord], phrases: list[str]) -> list[float]:
-        """log p of phrases. A prompt that is too long for the model loses examples, first ones first, as few as possible."""
+    def _fitting(self, text: str, steps: Sequence[StepRecord], ask: Callable[[str], T]) -> T:
+        """`ask` of the context. One that is too long for the model loses examples, first ones first, as few as possible."""
         for drop in range(len(self.library.examples)):
             try:
-                return self._scorer.score(self.dialogue.context(text, steps, drop), phrases, self.dialogue.terminator)
+                return ask(self.dialogue.context(text, steps, drop))
             except ContextError:
                 continue
-        return self._scorer.score(self.dialogue.context(text, steps, len(self.library.examples)), phrases, self.dialogue.terminator)
+        return ask(self.dialogue.context(text, steps, len(self.library.examples)))
 
     def _combine(self, log_p: float | None, affordance: float) -> float:
         log_affordance = math.log(affordance) if affordance > 0.0 else -math.inf

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from seesay.messages import Objects
 from seesay.planner.effects import expected
-from seesay.planner.language import ScriptedScorer
+from seesay.planner.language import Best, ScriptedScorer
 from seesay.planner.relations import holds
 from seesay.planner.saycan import SayCan
 from seesay.planner.skills import Option, load_library
@@ -51,3 +53,23 @@ def test_without_it_the_language_model_is_asked_once(table: Objects) -> None:
     SayCan(LIBRARY, once).decide(ORDER, [], table, 10 * S)
     SayCan(LIBRARY, more, lookahead=2).decide(ORDER, [], table, 10 * S)
     assert (len(once.calls), len(more.calls)) == (1, 3)
+
+
+class Searching(ScriptedScorer):
+    """Counts what it is asked to search."""
+
+    searched = 0
+
+    def best(self, context: str, phrases: Sequence[str], log_weights: Sequence[float], terminator: str = "\n") -> Best:
+        self.searched += 1
+        totals = [log_p + weight for log_p, weight in zip(self.score(context, phrases), log_weights, strict=True)]
+        return Best(totals.index(max(totals)), tuple(self.score(context, phrases)), (True,) * len(phrases))
+
+
+def test_the_step_after_is_searched_not_scored(table: Objects) -> None:
+    """Of the second step only the best is wanted."""
+    says = {"pick up the red block and place it on the blue block": -1.0, "done": -3.0}
+    plain, searching = ScriptedScorer(says), Searching(says)
+    steps = [SayCan(LIBRARY, scorer, lookahead=3).decide(ORDER, [], table, 10 * S) for scorer in (plain, searching)]
+    assert steps[0].choice == steps[1].choice
+    assert searching.searched == 2  # of the three best options, done is followed by nothing
