@@ -111,17 +111,18 @@ class Words:
             return []
 
 
-def read_things(words: Words, until: tuple[str, ...] = ()) -> list[NounPhrase]:
+def read_things(words: Words, until: tuple[str, ...] = (), exceptions: bool = True) -> list[NounPhrase]:
     """Noun phrases joined by commas and "and". A phrase without a noun takes that of the next.
 
-    until: words before which a further phrase belongs to the next clause ("in the bowl and the blue block in ...").
+    until: words before which a further phrase belongs to the next clause ("in the bowl and the blue block in ..."). exceptions: whether
+    phrases may have some; those of exceptions may not, which keeps the work for any text small.
     """
-    phrases = [read_phrase(words)]
+    phrases = [read_phrase(words, exceptions)]
     while words.peek() in (",", "and", "or"):
         start = words.at
         words.accept(",")
         words.accept("and", "or")
-        following = words.attempt(lambda: [read_phrase(words)])
+        following = words.attempt(lambda: [read_phrase(words, exceptions)])
         if not following or words.peek() in until:
             words.at = start
             break
@@ -134,7 +135,7 @@ def read_things(words: Words, until: tuple[str, ...] = ()) -> list[NounPhrase]:
     return phrases
 
 
-def read_phrase(words: Words) -> NounPhrase:
+def read_phrase(words: Words, exceptions: bool = True) -> NounPhrase:
     """One noun phrase with its determiner, attributes and what follows the noun. Raises Unreadable."""
     if words.accept("it", "them", "that one") or words.accept("that"):
         return NounPhrase(pronoun=True)
@@ -151,7 +152,7 @@ def read_phrase(words: Words) -> NounPhrase:
     elif not (phrase.attributes or phrase.shade or phrase.without):
         words.at = start
         raise Unreadable(f"expected a thing or a place, got {words.peek()!r}")
-    return _afterwards(words, phrase)
+    return _afterwards(words, phrase, exceptions)
 
 
 def _determiner(words: Words) -> tuple[int | None, bool]:
@@ -200,7 +201,7 @@ def _attributes(words: Words, phrase: NounPhrase) -> NounPhrase:
         words.accept("colored", "color")
 
 
-def _afterwards(words: Words, phrase: NounPhrase) -> NounPhrase:
+def _afterwards(words: Words, phrase: NounPhrase, exceptions: bool) -> NounPhrase:
     """What stands behind the noun: relative clauses, "of the same color", exceptions."""
     while True:
         start = words.at
@@ -222,8 +223,8 @@ def _afterwards(words: Words, phrase: NounPhrase) -> NounPhrase:
             if negated and words.accept("or", "nor"):
                 told |= _attributes(words, NounPhrase()).attributes
             phrase = replace(phrase, without=phrase.without | told) if negated else replace(phrase, attributes=phrase.attributes | told)
-        elif words.accept("except for", "except", "but not", "other than", "apart from", "besides", "without", "but"):
-            phrase = replace(phrase, but=tuple(read_things(words)))
+        elif exceptions and words.accept("except for", "except", "but not", "other than", "apart from", "besides", "without", "but"):
+            phrase = replace(phrase, but=tuple(read_things(words, exceptions=False)))
         else:
             return phrase
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from seesay.planner.expansion import Unseen, expand
+from seesay.planner.phrases import NounPhrase, Words
 from seesay.planner.reading import read
 from seesay.planner.scene import Unclear
 from tests.planner.paraphrases import FILE, LIBRARY, as_meant, means, table
@@ -27,6 +29,20 @@ def test_instructions_of_our_own(text: str, meaning: str) -> None:
 def test_any_words_are_read_or_left_alone(text: str) -> None:
     with contextlib.suppress(Unclear, Unseen):
         expand(read(text, LIBRARY) or (), LIBRARY, table(FILE["objects"]), FILE["objects"])
+
+
+@pytest.mark.parametrize("unit", ["red but block and ", "block and red but ", "block but block and ", "block, "])
+def test_work_for_a_hostile_instruction_is_bounded(unit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts = []
+    attempt = Words.attempt
+
+    def counted(words: Words, parse: Callable[[], list[NounPhrase]]) -> list[NounPhrase]:
+        attempts.append(words.at)
+        return attempt(words, parse)
+
+    monkeypatch.setattr(Words, "attempt", counted)
+    assert read("put " + unit * 20 + "zzz", LIBRARY) is None
+    assert len(attempts) < 200
 
 
 def test_things_that_are_at_a_corner_stay_there() -> None:
