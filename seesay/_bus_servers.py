@@ -95,15 +95,13 @@ class ServerThread:
             self._close()
 
     def _send_answers(self) -> None:
-        """A caller that is gone loses its answer; one that does not take its answers loses them too."""
+        """A caller that is gone loses its answer; so does one that has left more unread than it may have calls under way."""
         while self._answers:
             peer, parts = self._answers.popleft()
             try:
                 self._socket.send_multipart([peer, *parts], zmq.NOBLOCK)
-            except zmq.Again:
-                continue
             except zmq.ZMQError as error:
-                if error.errno != zmq.EHOSTUNREACH:
+                if error.errno not in (zmq.EHOSTUNREACH, zmq.EAGAIN):
                     raise
                 self.server.lost(peer)
 

@@ -7,19 +7,18 @@ from collections.abc import Iterator
 
 import zmq
 
-from seesay.calls import MAX_MESSAGE_BYTES
+from seesay.calls import MAX_CALLS, MAX_MESSAGE_BYTES
 
 _LINGER_MS = 700
 _BURST = 64
-_QUEUE = 1000
 _MAX_WAIT_NS = 3600 * 10**9
 
 
 def open_socket(context: zmq.Context[zmq.Socket[bytes]], kind: int) -> zmq.Socket[bytes]:
-    """A socket whose queues and messages are bounded."""
+    """A socket whose queues and messages are bounded. The answers to all calls that a client may have under way fit into its queue."""
     socket = context.socket(kind)
     options = {
-        zmq.LINGER: _LINGER_MS, zmq.SNDHWM: _QUEUE, zmq.RCVHWM: _QUEUE, zmq.MAXMSGSIZE: MAX_MESSAGE_BYTES,
+        zmq.LINGER: _LINGER_MS, zmq.SNDHWM: MAX_CALLS, zmq.RCVHWM: MAX_CALLS, zmq.MAXMSGSIZE: MAX_MESSAGE_BYTES,
         zmq.RECONNECT_IVL: 50, zmq.RECONNECT_IVL_MAX: 200, zmq.HANDSHAKE_IVL: 3000,
     }  # fmt: skip
     for option, value in options.items():

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from seesay.actions import Goal
 from seesay.bus import Bus
 from seesay.calls import CallHead, Client, Kind
+from seesay.codec import encode
 from seesay.errors import BusError, ServiceTimeout, WireError
 from seesay.messages import Header, Instruction, SkillFeedback, SkillGoal, SkillResult, TaskResult
 from seesay.services import Action, Service
@@ -102,12 +103,13 @@ def test_calls_through_the_deaths_of_their_server(session: Path, start: Start, t
     assert {text for text in answered if text.startswith("once")} <= set(runs)
 
 
-def test_a_frozen_server_costs_a_timeout_and_its_late_answer_is_dropped(session: Path, start: Start) -> None:
+def test_a_frozen_server_costs_a_timeout_and_does_not_run_what_is_too_late(session: Path, start: Start, tmp_path: Path) -> None:
     process = start()
     with Bus(session, "client") as bus:
         once, again = bus.client(ONCE), bus.client(AGAIN)
         assert once.call(ask("warm"), LONG).message == again.call_async(ask("warm"), LONG).result(LONG).message
         process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)   # returns when it has stopped
         with pytest.raises(ServiceTimeout, match="it may have been carried out"):
             once.call(ask("frozen"), 0.3)
         future = again.call_async(ask("patient"), LONG)
@@ -116,6 +118,7 @@ def test_a_frozen_server_costs_a_timeout_and_its_late_answer_is_dropped(session:
         assert future.result(LONG).message == "patient"
         assert once.call(ask("thawed"), LONG).message == "thawed"
         assert once.stats.timeouts == 1
+    assert (tmp_path / "runs").read_text().split() == ["warm", "thawed"]
 
 
 def test_the_goal_of_a_killed_caller_is_cancelled(session: Path) -> None:
@@ -175,6 +178,27 @@ def test_raw_peers_cannot_disturb_a_server(session: Path) -> None:
             assert until(lambda: server.stats.invalid == 4 and server.stats.failed == 2), server.stats
             raw.send_multipart([head, bytes(9 << 20)])   # beyond the limit: the peer is cut off, before the part is taken in
             assert bus.client(ONCE).call(ask("still well"), LONG).message == "still well"
+    finally:
+        raw.close(0)
+        context.term()
+
+
+def test_a_caller_with_thousands_of_calls_loses_no_answer_while_it_is_slow_to_read(session: Path) -> None:
+    calls, wide = 8000, Service("wide", Instruction, TaskResult, depth=10_000)
+    context: zmq.Context[Any] = zmq.Context()
+    raw = context.socket(zmq.DEALER)
+    try:
+        with Bus(session, "server") as bus:
+            server = bus.service(wide, lambda request: TaskResult(request.header, request.id, "done", ""))
+            raw.connect(f"ipc://{session / 'wide.srv'}")
+            body = encode(ask("x"))
+            for number in range(calls):
+                raw.send_multipart([CallHead(Kind.REQUEST, number.to_bytes(16, "little"), 2**62).pack(), *body])
+            assert until(lambda: server.stats.answered == calls), server.stats
+            answered: set[bytes] = set()
+            while len(answered) < calls and raw.poll(int(LONG * 1000)):
+                answered.add(CallHead.unpack(raw.recv_multipart()[0]).id)
+            assert (len(answered), server.stats.lost) == (calls, 0)
     finally:
         raw.close(0)
         context.term()
