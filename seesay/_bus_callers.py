@@ -48,12 +48,12 @@ class Line(Generic[Q, R]):
         call = client.begin(request, timeout_s)
         try:
             while not call.future.done():
-                client.tick(time.monotonic_ns())
                 sent, wait_ms = client.flush(self._send), min(_LOOK_MS, poll_ms(client.due_ns))
                 if sent:
                     self._receive(wait_ms)
                 else:
                     self._socket.poll(wait_ms, zmq.POLLOUT)
+                client.tick(time.monotonic_ns())
             return call.future.result()
         finally:
             client.forget(call)
@@ -68,8 +68,11 @@ class Line(Generic[Q, R]):
         if wait_ms != self._timeout_ms:
             self._socket.setsockopt(zmq.RCVTIMEO, wait_ms)
             self._timeout_ms = wait_ms
-        with contextlib.suppress(zmq.Again):
-            self.client.receive(self._socket.recv_multipart())
+        try:
+            frames = self._socket.recv_multipart()
+        except zmq.Again:
+            return
+        self.client.receive(frames)
 
 
 class CallThread:

@@ -60,8 +60,8 @@ _KINDS = {int(kind): kind for kind in Kind}
 class CallHead:
     """First part of everything that belongs to a call, before the message's own parts.
 
-    id: 16 random bytes of the call. deadline_ns: CLOCK_MONOTONIC, when the caller gives up. attempt: 1, 2, ... text: the caller's node in
-    a request, the server's sentence in an error. On the wire: "SSRV", version u8, kind u8, id, deadline i64, attempt u8, text in UTF-8.
+    id: 16 random bytes of the call. deadline_ns: CLOCK_MONOTONIC, when the caller gives up. attempt: 1, 2, ... text: the server's sentence
+    in an error. On the wire: "SSRV", version u8, kind u8, id, deadline i64, attempt u8, text in UTF-8.
     """
 
     kind: Kind
@@ -71,8 +71,8 @@ class CallHead:
     text: str = ""
 
     def pack(self) -> bytes:
-        text = self.text.encode()[:MAX_TEXT_BYTES].decode(errors="ignore").encode()
-        return _HEAD.pack(_MAGIC, _VERSION, self.kind, self.id, self.deadline_ns, self.attempt) + text
+        head = _HEAD.pack(_MAGIC, _VERSION, self.kind, self.id, self.deadline_ns, self.attempt)
+        return head + self.text.encode()[:MAX_TEXT_BYTES].decode(errors="ignore").encode() if self.text else head
 
     @classmethod
     def unpack(cls, data: bytes) -> CallHead:
@@ -197,7 +197,7 @@ class Client(Generic[Q, R]):
                 call, kind = self._unsent.popleft()
                 if call.id not in self._calls:
                     continue
-                head = CallHead(kind, call.id, call.deadline_ns, min(call.attempt, 255), self.node).pack()
+                head = CallHead(kind, call.id, call.deadline_ns, min(call.attempt, 255)).pack()
             if not send([head, *call.parts] if kind is Kind.REQUEST else [head]):
                 with self._lock:
                     self._unsent.appendleft((call, kind))

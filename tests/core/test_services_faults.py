@@ -17,6 +17,7 @@ import zmq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seesay._bus_callers import Line
 from seesay.actions import Goal
 from seesay.bus import Bus
 from seesay.calls import CallHead, Client, Kind
@@ -202,6 +203,31 @@ def test_a_caller_with_thousands_of_calls_loses_no_answer_while_it_is_slow_to_re
     finally:
         raw.close(0)
         context.term()
+
+
+class Silent:
+    """A socket that takes everything and never answers; `waits` are the milliseconds that it was told to wait."""
+
+    def __init__(self) -> None:
+        self.waits: list[int] = []
+
+    def setsockopt(self, option: int, value: int) -> None:
+        assert option == zmq.RCVTIMEO
+        self.waits.append(value)
+
+    def send_multipart(self, parts: list[Any], flags: int) -> None:
+        pass
+
+    def recv_multipart(self) -> list[bytes]:
+        time.sleep(self.waits[-1] / 1000)
+        raise zmq.Again
+
+
+def test_a_caller_never_waits_past_its_deadline() -> None:
+    silent: Any = Silent()
+    with pytest.raises(ServiceTimeout):
+        Line(Client(ONCE, "client", lambda: None), silent).call(ask("x"), 0.03)
+    assert 0 < max(silent.waits) <= 30
 
 
 def test_a_forked_child_is_told_to_spawn(session: Path) -> None:
