@@ -17,32 +17,42 @@ def add(app: typer.Typer) -> None:
 
 def launch(
     file: str = typer.Argument(help="A launch file, or the name of one that ships: tabletop, webcam, video."),
+    arguments: list[str] = typer.Argument(None, metavar="[NAME:=VALUE]...", help="Arguments of the file; --show-args lists them."),
     sets: list[str] = SET,
     session: str = typer.Option("", "--session", help="Name of the new session."),
     do: str = typer.Option("", "--do", help="Give this instruction once everything runs."),
+    show_args: bool = typer.Option(False, "--show-args", "--show-arguments", "-s", help="Show the arguments of the file and exit."),
+    show: bool = typer.Option(False, "--print", "--print-description", "-p", help="Print the effective configuration and exit."),
+    as_json: bool = typer.Option(False, "--json", help="With --show-args or --print: as JSON."),
 ) -> None:
     """Start all nodes of a launch file and watch them until Ctrl-C.
 
-        seesay launch video --set camera.source=clip.mp4
+        seesay launch webcam camera:=2
     """
-    from seesay.nodes.launch import run_launch
+    from seesay.nodes.launch import run_launch, show_arguments, show_configuration
 
-    raise typer.Exit(run_launch(file, sets, session, do))
+    if show_args:
+        raise typer.Exit(show_arguments(file, as_json))
+    if show:
+        raise typer.Exit(show_configuration(file, arguments or [], sets, as_json))
+    raise typer.Exit(run_launch(file, arguments or [], sets, session, do))
 
 
 def run(
     node: str = typer.Argument(help="A node: camera, detector, segmenter, grounding, planner, executor, view, ..."),
     name: str = typer.Option("", "--name", help="Name on the bus; by default that of the node."),
-    sets: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="Change a parameter; may be given several times."),
+    sets: list[str] = typer.Option([], "--set", "-p", metavar="KEY=VALUE", help="Change a parameter; may be given several times."),
+    remaps: list[str] = typer.Option([], "--remap", "-r", metavar="FROM:=TO", help="Use another topic; may be given several times."),
+    namespace: str = typer.Option("", "--ns", help="What stands before the names of its topics."),
     session: str = typer.Option("", "--session", help="Session to join or to start."),
 ) -> None:
     """Run one node by hand, in this terminal, until Ctrl-C.
 
-        seesay run detector --set model=google/owlvit-base-patch32
+        seesay run detector -p model=google/owlvit-base-patch32 -r detections:=boxes
     """
     from seesay.nodes.launch import run_node
 
-    raise typer.Exit(run_node(node, name, sets, session))
+    raise typer.Exit(run_node(node, name, sets, remaps, namespace, session))
 
 
 def do(

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from seesay.config import shipped_folder
 from seesay.errors import ConfigError
-
-
-def folder() -> Path:
-    """`seesay/launch` in an installed package, `launch/` in a checkout."""
-    installed = Path(__file__).absolute().parent.parent / "launch"
-    return installed if installed.is_dir() else Path(__file__).resolve().parent.parent / "launch"
 
 
 def shipped() -> list[Path]:
     """All launch files of the package; files of calibrations are not among them."""
-    return sorted(path for path in folder().glob("*.toml") if "[launch]" in path.read_text(encoding="utf-8"))
+    return sorted(path for path in shipped_folder().glob("*.toml") if "[launch]" in path.read_text(encoding="utf-8"))
 
 
 def find(name: str) -> Path:
@@ -25,7 +20,7 @@ def find(name: str) -> Path:
 
 def find_calibration(name: str) -> Path:
     """The same for a file of cameras' calibrations."""
-    return _find(name, "calibration file", sorted(set(folder().glob("*.toml")) - set(shipped())))
+    return _find(name, "calibration file", sorted(set(shipped_folder().glob("*.toml")) - set(shipped())))
 
 
 def _find(name: str, what: str, known: list[Path]) -> Path:

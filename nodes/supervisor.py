@@ -2,60 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import logging
-import os
 import signal
-import subprocess
-import sys
 import threading
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from seesay.bus import Bus, Subscriber
-from seesay.config import Launch, NodeSpec
-from seesay.errors import BusError, ConfigError, SeeSayError, UserError
-from seesay.messages import NodeStatus
-from seesay.nodes.runtime import USER_ERROR, State, load_node
-from seesay.session import list_sockets, split_name
-from seesay.topics import NODE_STATUS
+from seesay.bus import Bus, Publisher, Subscriber
+from seesay.config import Launch
+from seesay.errors import BusError, SeeSayError
+from seesay.messages import Header, LaunchStatus, NodeStatus, ProcessStatus
+from seesay.nodes.runtime import load_node
+from seesay.nodes.supervised import Supervised, kill_group
+from seesay.session import remove_files
+from seesay.topics import LAUNCH_STATUS, NODE_STATUS
 
 _log = logging.getLogger(__name__)
 
 STOP_S = 3.0
 LOOK_S = 0.05
-BACKOFF_S = 0.5
-BACKOFF_MAX_S = 30.0
-FORGIVE_S = 300.0
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-
-@dataclass(frozen=True, slots=True)
-class NodeInfo:
-    """What the supervisor knows of a node. `failed` and `stopped` are final: a node that will be started again is `starting`."""
-
-    name: str
-    state: State
-    pid: int
-    restarts: int
-    message: str
-
-
-@dataclass(slots=True)
-class _Child:
-    spec: NodeSpec
-    log: Path
-    process: subprocess.Popen[bytes] | None = None
-    state: State = "starting"
-    message: str = ""
-    user_error: bool = False
-    restarts: int = 0
-    deaths: list[float] = field(default_factory=list)
-    start_at: float = 0.0
+TELL_S = 1.0
 
 
 class Supervisor:
@@ -64,35 +32,37 @@ class Supervisor:
     >>> with Supervisor(load_launch("launch/tabletop.toml"), session) as supervisor:      # doctest: +SKIP
     ...     supervisor.wait_ready(60)
 
-    Each node is a process in its own group. It ends with this process, however that ends. One that dies is started again after 0.5,
-    1, 2 ... 30 s, at most `max_restarts` times within 5 minutes; one that ends by an error of the user is not.
+    Each node is a process in its own group. It ends with this process, however that ends. One that dies is started again after 1,
+    2, 4 ... 30 s, as its entry says (`NodeSpec`). How all stand is published as `launch_status`.
     Raises ConfigError, before anything is started, for parameters that the nodes do not have.
     """
 
-    def __init__(self, launch: Launch, session: Path | str, max_restarts: int = 5) -> None:
-        launch.check(lambda run: load_node(run).Config)
-        self._configs = {spec.name: _json(spec) for spec in launch.nodes}
+    def __init__(self, launch: Launch, session: Path | str) -> None:
+        launch.effective(lambda run: load_node(run).Config)
         self.launch = launch
         self.session = Path(session).absolute()
-        self._max_restarts = max_restarts
         self._changed = threading.Condition()
         self._stop = threading.Event()
         self._hurry = False
         self._bus: Bus | None = None
         self._thread: threading.Thread | None = None
-        logs = self.session / "logs"
-        self._children = {spec.name: _Child(spec, logs / f"{spec.name}.log") for spec in launch.nodes}
+        self._children = {spec.name: Supervised(spec, launch, self.session) for spec in launch.nodes}
+        self._told: tuple[ProcessStatus, ...] = ()
+        self._tell_at = 0.0
 
     def start(self) -> None:
         """Start all nodes; returns before they are ready. Raises BusError if the session directory cannot be used."""
         self._bus = Bus(self.session, "supervisor")
         (self.session / "logs").mkdir(mode=0o700, exist_ok=True)
-        statuses = self._bus.subscriber(NODE_STATUS)
-        self._thread = threading.Thread(target=self._watch, args=(statuses,), name="supervisor", daemon=True)
+        statuses, states = self._bus.subscriber(NODE_STATUS), self._bus.publisher(LAUNCH_STATUS)
+        self._thread = threading.Thread(target=self._watch, args=(statuses, states), name="supervisor", daemon=True)
         self._thread.start()
 
     def wait_ready(self, timeout: float = 120.0) -> None:
-        """Wait until every node is ready. Raises what `check` raises, and BusError that names those that are late."""
+        """Wait until every node is ready, but for those that are not required and have died.
+
+        Raises what `check` raises, and BusError that names those that are late.
+        """
         with self._changed:
             done = self._changed.wait_for(lambda: self._failure() is not None or not self._waiting(), timeout)
             late = ", ".join(self._waiting())
@@ -101,19 +71,16 @@ class Supervisor:
             raise BusError(f"nodes not ready after {timeout:g} s: {late}; see {self.session / 'logs'}")
 
     def check(self) -> None:
-        """Raise UserError with a node's own sentence, or BusError that names its log, if a node has failed for good."""
+        """Raise UserError with a node's own sentence, or BusError that names its log, if a required node has failed for good."""
         with self._changed:
             failure = self._failure()
         if failure is not None:
             raise failure
 
-    def nodes(self) -> list[NodeInfo]:
+    def nodes(self) -> list[ProcessStatus]:
         """Return how the nodes stand, in the order of the launch file."""
         with self._changed:
-            return [
-                NodeInfo(name, child.state, child.process.pid if child.process else 0, child.restarts, child.message)
-                for name, child in self._children.items()
-            ]
+            return [child.status for child in self._children.values()]
 
     def stop(self) -> None:
         """Ask all nodes to stop, wait, kill what remains. May be called twice; a second Ctrl-C while it waits kills at once."""
@@ -134,74 +101,35 @@ class Supervisor:
         self.stop()
 
     def _failure(self) -> SeeSayError | None:
-        for child in self._children.values():
-            if child.state == "failed":
-                text = f"node {child.spec.name}: {child.message}"
-                return UserError(text) if child.user_error else BusError(f"{text}; see {child.log}")
-        return None
+        return next((child.failure for child in self._children.values() if child.status.required and child.failure), None)
 
     def _waiting(self) -> list[str]:
-        return [name for name, child in self._children.items() if child.state == "starting"]
+        statuses = [child.status for child in self._children.values()]
+        return [one.node for one in statuses if one.state == "starting" or (one.state == "restarting" and one.required)]
 
-    def _watch(self, statuses: Subscriber[NodeStatus]) -> None:
+    def _watch(self, statuses: Subscriber[NodeStatus], states: Publisher[LaunchStatus]) -> None:
         """The thread that starts every process: on Linux a child is told when the thread that made it ends."""
         try:
             while not self._stop.wait(LOOK_S):
                 with self._changed:
                     for received in statuses.take_all():
-                        self._hear(received.message)
+                        child = self._children.get(received.message.node)
+                        if child is not None:
+                            child.hear(received.message)
                     for child in self._children.values():
-                        self._look_after(child)
+                        child.look_after()
                     self._changed.notify_all()
+                self._tell(states)
         except Exception:
             _log.exception("the supervisor failed")
         finally:
             self._end_all()
 
-    def _hear(self, status: NodeStatus) -> None:
-        child = self._children.get(status.node)
-        if child is not None and child.process is not None and status.pid == child.process.pid:
-            child.message = status.message
-            if status.state == "ready":
-                child.state = "ready"
-
-    def _look_after(self, child: _Child) -> None:
-        if child.state in ("failed", "stopped"):
-            return
-        if child.process is None:
-            if time.monotonic() >= child.start_at:
-                child.process = self._spawn(child)
-            return
-        status = child.process.poll()
-        if status is None:
-            return
-        _kill_group(child.process)
-        now = time.monotonic()
-        child.deaths = [death for death in child.deaths if now - death < FORGIVE_S] + [now]
-        if status == 0:
-            child.state = "stopped"
-        elif status == USER_ERROR:
-            child.state, child.user_error, child.message = "failed", True, child.message or _last_line(child.log)
-        elif not child.spec.restart or len(child.deaths) > self._max_restarts:
-            child.state, child.message = "failed", f"ended {_cause(status)} ({child.message or _last_line(child.log)})"
-        else:
-            wait_s = min(BACKOFF_S * 2 ** (len(child.deaths) - 1), BACKOFF_MAX_S)
-            _log.warning("node %s ended %s: starting it again in %.1f s", child.spec.name, _cause(status), wait_s)
-            child.process, child.state, child.message = None, "starting", ""
-            child.restarts, child.start_at = child.restarts + 1, now + wait_s
-
-    def _spawn(self, child: _Child) -> subprocess.Popen[bytes]:
-        spec = child.spec
-        command = [sys.executable, "-P", "-m", "seesay.nodes.runtime", spec.run, "--session", str(self.session), "--name", spec.name]
-        command += ["--config", self._configs[spec.name], "--clock", self.launch.clock, "--parent", str(os.getpid())]
-        environment = os.environ | ({name: str(spec.threads) for name in _THREADS} if spec.threads else {})
-        root = str(Path(__file__).absolute().parents[2])
-        if not root.endswith("-packages"):
-            environment["PYTHONPATH"] = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
-        with open(child.log, "ab") as log:
-            return subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True
-            )
+    def _tell(self, states: Publisher[LaunchStatus]) -> None:
+        now, news = time.monotonic(), tuple(child.status for child in self._children.values())
+        if news != self._told or now >= self._tell_at:
+            states.send(LaunchStatus(Header(time.monotonic_ns()), self.launch.name, news))
+            self._told, self._tell_at = news, now + TELL_S
 
     def _end_all(self) -> None:
         processes = [child.process for child in self._children.values() if child.process is not None]
@@ -212,36 +140,10 @@ class Supervisor:
         while any(process.poll() is None for process in processes) and time.monotonic() < end and not self._hurry:
             time.sleep(LOOK_S)
         for process in processes:
-            _kill_group(process)
+            kill_group(process)
             process.wait()
         with self._changed:
             for child in self._children.values():
-                if child.state in ("starting", "ready"):
-                    child.state = "stopped"
+                child.stopped()
             self._changed.notify_all()
-        for name in list_sockets(self.session):
-            if split_name(name)[1] in self._children:
-                (self.session / name).unlink(missing_ok=True)
-                (self.session / f"{name}.lock").unlink(missing_ok=True)
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill what is left of the process and of those that it started."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-
-
-def _cause(status: int) -> str:
-    return f"by {signal.Signals(-status).name}" if status < 0 else f"with exit status {status}"
-
-
-def _last_line(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.exists() else []
-    return lines[-1][-500:] if lines else "no output"
-
-
-def _json(spec: NodeSpec) -> str:
-    try:
-        return json.dumps(spec.parameters)
-    except TypeError as error:
-        raise ConfigError(f"node {spec.name}: expected text, numbers, true, false, lists and tables as parameters: {error}") from error
+        remove_files(self.session, self._children)

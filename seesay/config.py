@@ -1,21 +1,30 @@
 """Launch files and parameters: TOML in, typed dataclasses out, every mistake in one sentence with its cure.
 
+    include = ["cameras.toml"]  # optional: what this file says replaces what those say, key by key
+
+    [arguments]                 # optional: seesay launch FILE camera:=2
+    camera = { default = "0", help = "Camera number or device" }
+
     [launch]
     name = "tabletop"
     description = "A simulated tabletop"
     clock = "monotonic"         # or "sim": the nodes' time is the topic `clock`
 
-    [nodes.detector]            # one process, called detector on the bus
-    run = "detector"            # nodes/detector.py
-    threads = 1                 # optional: OMP_NUM_THREADS of the process
-    restart = true              # optional: start it again when it dies
-    model = "embedded"          # the other keys are the fields of the Config in that file
+    [nodes.camera]              # one process, called camera on the bus
+    run = "camera"              # nodes/camera.py
+    threads = 1                 # optional, as all below: OMP_NUM_THREADS of the process
+    restart = "on-failure"      # or "always", "never"; at most max_restarts times within restart_window_s
+    required = true             # false: the rest goes on when this one has failed for good
+    namespace = "left"          # before the names of its topics
+    source = "${camera}"        # the other keys are the fields of the Config in that file
+    environment = { OPENCV_LOG_LEVEL = "ERROR" }
+    remap = { detections = "boxes" }
 """
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -24,21 +33,43 @@ from typing import Any, Literal, TypeVar, get_type_hints
 
 import msgspec
 
+from seesay._launch_table import Argument, check_keys, read, shipped_folder, substitute
 from seesay.errors import BusError, ConfigError
 from seesay.topics import check_name
 
+__all__ = [
+    "LIVE", "Argument", "Launch", "Live", "NodeSpec", "between", "declared_arguments", "from_mapping", "load_launch", "parse_overrides",
+    "shipped_folder",
+]  # fmt: skip
+
 C = TypeVar("C")
+Restart = Literal["on-failure", "always", "never"]
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
 class NodeSpec:
-    """One process: `name` on the bus, `run` names the file in nodes/, `parameters` are fields of its Config."""
+    """One process: `name` on the bus, `run` names the file in nodes/, `parameters` are fields of its Config.
+
+    restart: "on-failure" starts it again when it dies, "always" also when it ends, both at most `max_restarts` times within
+    `restart_window_s` seconds; after that it has failed for good, and with it the system if it is `required`.
+    """
 
     name: str
     run: str
     threads: int = 0  # 0: as many as the libraries like
-    restart: bool = True
+    restart: Restart = "on-failure"
+    max_restarts: int = 5
+    restart_window_s: float = 300.0
+    required: bool = True
+    namespace: str = ""
+    remap: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
     parameters: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_spec(self)
 
 
 @dataclass(frozen=True)
@@ -51,10 +82,21 @@ class Launch:
     nodes: tuple[NodeSpec, ...] = ()
     path: str = ""
 
-    def check(self, config_of: Callable[[str], type[Any]]) -> None:
-        """Raise ConfigError unless each node's parameters make the dataclass that `config_of(run)` returns."""
+    def effective(self, config_of: Callable[[str], type[Any]]) -> Launch:
+        """Return the launch with each parameter that the files leave out at its default.
+
+        Raises ConfigError unless each node's parameters make the dataclass that `config_of(run)` returns.
+        """
+        nodes = []
         for node in self.nodes:
-            from_mapping(config_of(node.run), node.parameters, f"{self.path} [nodes.{node.name}]")
+            config = from_mapping(config_of(node.run), node.parameters, f"{self.path} [nodes.{node.name}]")
+            nodes.append(dataclasses.replace(node, parameters=msgspec.to_builtins(config, enc_hook=str)))
+        return dataclasses.replace(self, nodes=tuple(nodes))
+
+    def table(self) -> dict[str, Any]:
+        """Return what a launch file would say: tables, lists, texts, numbers and booleans. Keys at their defaults are left out."""
+        head = {"name": self.name, "description": self.description, "clock": self.clock}
+        return {"launch": head, "nodes": {node.name: _said(node) for node in self.nodes}}
 
 
 @dataclass(frozen=True)
@@ -64,28 +106,31 @@ class _Head:
     clock: Literal["monotonic", "sim"] = "monotonic"
 
 
-def load_launch(path: Path | str, overrides: Mapping[str, Any] | Iterable[str] = ()) -> Launch:
-    """Read a launch file. Node parameters are checked by `Launch.check`.
+def load_launch(
+    path: Path | str, overrides: Mapping[str, Any] | Iterable[str] = (), arguments: Mapping[str, str] | None = None
+) -> Launch:
+    """Read a launch file with those that it includes. Node parameters are checked by `Launch.effective`.
 
     overrides: values that replace the file's, as a mapping from "node.key" or "launch.key", or as settings "node.key=value".
+    arguments: texts for the file's [arguments] by name.
 
     Raises ConfigError that names the file, the key and the keys there are.
     """
-    try:
-        with open(path, "rb") as file:
-            table = tomllib.load(file)
-    except OSError as error:
-        raise ConfigError(f"launch file {path}: {error.strerror}; name a file that can be read") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"launch file {path}: not valid TOML: {error}") from error
-    _check_keys(table, ["launch", "nodes"], str(path))
-    nodes = table.get("nodes")
-    if not isinstance(nodes, dict) or not nodes or not all(isinstance(node, dict) for node in nodes.values()):
+    table = read(Path(path))
+    declared = _declared(table, str(path))
+    body = substitute({key: table.get(key, {}) for key in ("launch", "nodes")}, declared, arguments or {}, str(path))
+    nodes = body["nodes"]
+    if not nodes or not all(isinstance(node, dict) for node in nodes.values()):
         raise ConfigError(f"{path}: expected at least one table [nodes.NAME], got none")
-    _override(table, overrides if isinstance(overrides, Mapping) else parse_overrides(overrides), str(path))
-    head = from_mapping(_Head, table.get("launch", {}), f"{path} [launch]")
+    _override(body, overrides if isinstance(overrides, Mapping) else parse_overrides(overrides), str(path))
+    head = from_mapping(_Head, body["launch"], f"{path} [launch]")
     specs = tuple(_node(name, values, f"{path} [nodes.{name}]") for name, values in nodes.items())
     return Launch(head.name, head.description, head.clock, specs, str(path))
+
+
+def declared_arguments(path: Path | str) -> list[Argument]:
+    """Return what the launch file may be given. Raises ConfigError."""
+    return _declared(read(Path(path)), str(path))
 
 
 def parse_overrides(settings: Iterable[str]) -> dict[str, Any]:
@@ -129,14 +174,50 @@ class Live:
 LIVE = Live()
 
 
+def _declared(table: Mapping[str, Any], where: str) -> list[Argument]:
+    arguments = []
+    for name, values in table.get("arguments", {}).items():
+        here = f"{where} [arguments.{name}]"
+        if not isinstance(values, dict) or "name" in values:
+            raise ConfigError(f"{here}: expected a table with default and help, got {values!r}")
+        arguments.append(from_mapping(Argument, {"name": name, **values}, here))
+    return arguments
+
+
 def _node(name: str, values: Mapping[str, Any], where: str) -> NodeSpec:
-    reserved = {key: values[key] for key in ("run", "threads", "restart") if key in values}
+    reserved = {key: values[key] for key in _RESERVED if key in values}
     try:
         check_name("node", name)
     except BusError as error:
         raise ConfigError(f"{where}: {error}") from error
-    spec = from_mapping(NodeSpec, {"name": name, **reserved}, where)
-    return dataclasses.replace(spec, parameters={key: value for key, value in values.items() if key not in reserved})
+    parameters = {key: value for key, value in values.items() if key not in reserved}
+    return from_mapping(NodeSpec, {"name": name, **reserved, "parameters": parameters}, where)
+
+
+def _check_spec(spec: NodeSpec) -> None:
+    """Raise ConfigError for what the type of the field does not say."""
+    where = f"node {spec.name}"
+    if not (0 <= spec.threads <= 1024 and 0 <= spec.max_restarts and spec.restart_window_s > 0):
+        raise ConfigError(f"{where}: expected threads in 0..1024, max_restarts of 0 or more and restart_window_s above 0")
+    for name, value in spec.environment.items():
+        if not _VARIABLE.fullmatch(name) or "\0" in value:
+            raise ConfigError(f"{where}: expected the name of a variable and a text in environment, got {name!r}")
+    try:
+        for topic in filter(None, [spec.namespace, *spec.remap, *(target.removeprefix("/") for target in spec.remap.values())]):
+            check_name("topic", topic)
+    except BusError as error:
+        raise ConfigError(f"{where}: namespace and remap: {error}") from error
+
+
+def _said(node: NodeSpec) -> dict[str, Any]:
+    defaults = {item.name: item for item in dataclasses.fields(NodeSpec)}
+    said = {key: getattr(node, key) for key in _RESERVED if getattr(node, key) not in (defaults[key].default, {})}
+    return {"run": node.run} | said | _without_none(node.parameters)
+
+
+def _without_none(value: Any) -> Any:
+    """TOML has no null: a key that is left out means the same."""
+    return {key: _without_none(item) for key, item in value.items() if item is not None} if isinstance(value, dict) else value
 
 
 def _override(table: dict[str, Any], overrides: Mapping[str, Any], where: str) -> None:
@@ -155,18 +236,10 @@ def _check_fields(kind: Any, mapping: Any, where: str) -> None:
     if not isinstance(mapping, Mapping):
         raise ConfigError(f"{where}: expected a table, got {type(mapping).__name__}")
     fields = [item.name for item in dataclasses.fields(kind)]
-    _check_keys(mapping, fields, where)
+    check_keys(mapping, fields, where)
     for name, hint in get_type_hints(kind).items():
         if name in mapping and dataclasses.is_dataclass(hint):
             _check_fields(hint, mapping[name], f"{where} {name}")
-
-
-def _check_keys(mapping: Mapping[str, Any], known: list[str], where: str) -> None:
-    for key in mapping:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            cure = f"; did you mean {near[0]!r}?" if near else ""
-            raise ConfigError(f"{where}: expected the keys {', '.join(known) or '(none)'}, got {key!r}{cure}")
 
 
 def _special(kind: Any, value: Any) -> Any:
@@ -180,3 +253,6 @@ def _sentence(problem: str) -> str:
     text, _, place = problem.replace("`", "").partition(" - at ")
     text = text[:1].lower() + text[1:]
     return f"{place.removeprefix('$').lstrip('.')}: {text}" if place.strip("$") else text
+
+
+_RESERVED = [item.name for item in dataclasses.fields(NodeSpec) if item.name not in ("name", "parameters")]

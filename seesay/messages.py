@@ -457,6 +457,33 @@ class NodeStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessStatus:
+    """How a supervised process stands: a node with its entry `run`, `pid` (0: none now) and how often it was started again.
+
+    restarting: it died and waits, or starts once more. failed and stopped are final. exit_status: of its last end, negative for a signal,
+    None while it has not ended yet.
+    """
+
+    node: str
+    run: str
+    state: Literal["starting", "ready", "inactive", "restarting", "failed", "stopped"]
+    pid: int
+    restarts: int
+    required: bool
+    exit_status: int | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchStatus:
+    """The processes of one launch, in the order of its file; sent on every change and once a second."""
+
+    header: Header
+    launch: str
+    processes: tuple[ProcessStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LinkStatus:
     """Health of a gateway's connection with another host.
 

@@ -6,6 +6,7 @@ import fcntl
 import os
 import stat
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from seesay.errors import BusError
@@ -32,6 +33,19 @@ def split_name(name: str) -> tuple[str, str]:
     """Return the topic and the node of a socket file, the topic with slashes."""
     topic, _, node = name.partition("~")
     return topic.replace(".", "/"), node
+
+
+def remove_files(directory: Path, nodes: Iterable[str]) -> None:
+    """Remove the sockets, of topics and of services, that `nodes` left behind when they were killed."""
+    gone = set(nodes)
+    for name in list_sockets(directory):
+        if split_name(name)[1] in gone:
+            (directory / name).unlink(missing_ok=True)
+            (directory / f"{name}.lock").unlink(missing_ok=True)
+    for lock in directory.glob("*.srv.lock"):
+        if lock.read_text(encoding="utf-8", errors="replace") in gone:
+            lock.with_suffix("").unlink(missing_ok=True)
+            lock.unlink(missing_ok=True)
 
 
 def private_directory(directory: Path) -> Path:

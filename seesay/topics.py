@@ -96,14 +96,15 @@ EMERGENCY_STOP = Topic("emergency_stop", m.EmergencyStop, keep="all", depth=16, 
 ARM_COMMAND = Topic("arm/command", m.ArmCommand)
 ARM_STATE = Topic("arm/state", m.ArmState, rate_hz=10.0)
 LINK_STATUS = Topic("link_status", m.LinkStatus, rate_hz=1.0, keep="all", depth=64, latched=True, key="peer")
+LAUNCH_STATUS = Topic("launch_status", m.LaunchStatus, rate_hz=1.0, latched=True)
 NODE_STATUS = Topic("node_status", m.NodeStatus, rate_hz=1.0, keep="all", depth=256, latched=True)
 
 TOPICS: dict[str, Topic[Any]] = {
     topic.name: topic
     for topic in (
         IMAGE, DEPTH, CAMERA_INFO, TRANSFORMS, CLOCK, PROMPTS, DETECTIONS, MASKS, OBJECTS, INSTRUCTION, PLAN_STEP, SKILL_GOAL,
-        SKILL_FEEDBACK, SKILL_RESULT, TASK_RESULT, TASK_VERDICT, EMERGENCY_STOP, ARM_COMMAND, ARM_STATE, LINK_STATUS,
-        NODE_STATUS,
+        SKILL_FEEDBACK, SKILL_RESULT, TASK_RESULT, TASK_VERDICT, EMERGENCY_STOP, ARM_COMMAND, ARM_STATE, LAUNCH_STATUS,
+        LINK_STATUS, NODE_STATUS,
     )
 }  # fmt: skip
 

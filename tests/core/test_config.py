@@ -22,7 +22,7 @@ threshold = 0.5
 
 [nodes.front]
 run = "camera"
-restart = false
+restart = "never"
 """
 
 
@@ -50,10 +50,10 @@ def test_a_launch_file_is_read(tmp_path: Path) -> None:
     assert (launch.name, launch.description, launch.clock) == ("tabletop", "A table", "sim")
     assert launch.nodes == (
         NodeSpec("detector", "detector", threads=1, parameters={"threshold": 0.7}),
-        NodeSpec("front", "camera", restart=False, parameters={"camera": "front"}),
+        NodeSpec("front", "camera", restart="never", parameters={"camera": "front"}),
     )
     with pytest.raises(ConfigError, match=r"x.toml \[nodes.front\]: expected the keys threshold, names, crop, path, got 'camera'"):
-        launch.check(lambda run: Config)
+        launch.effective(lambda run: Config)
 
 
 def test_fields_are_typed() -> None:
@@ -81,7 +81,7 @@ def test_wrong_values_are_named(values: dict[str, object], message: str) -> None
     [
         ("", "expected at least one table"),
         ("[launch", "not valid TOML"),
-        (GOOD + "[extra]", "expected the keys launch, nodes, got 'extra'"),
+        (GOOD + "[extra]", "expected the keys include, arguments, launch, nodes, got 'extra'"),
         (GOOD.replace('run = "camera"', ""), r"\[nodes.front\]: .*run"),
         (GOOD.replace("nodes.front", "nodes.'a b'"), "node name"),
         (GOOD.replace("threads = 1", 'threads = "many"'), "threads: expected int, got str"),

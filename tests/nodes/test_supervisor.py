@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
@@ -15,7 +17,7 @@ from seesay.bus import Bus
 from seesay.config import Launch, NodeSpec
 from seesay.errors import BusError, ConfigError, UserError
 from seesay.nodes.supervisor import Supervisor
-from seesay.topics import INSTRUCTION, NODE_STATUS
+from seesay.topics import INSTRUCTION, LAUNCH_STATUS, NODE_STATUS
 
 LONG = 60.0
 TALKER = NodeSpec("talker", "sample_nodes.talker", threads=1, parameters={"word": "salut"})
@@ -28,8 +30,8 @@ def launch(*specs: NodeSpec) -> Launch:
     return Launch("test", nodes=specs, path="test.toml")
 
 
-def difficult(how: str, restart: bool = True) -> NodeSpec:
-    return NodeSpec("difficult", "sample_nodes.difficult", restart=restart, parameters={"how": how})
+def difficult(how: str, restart: Literal["on-failure", "always", "never"] = "on-failure", **keys: Any) -> NodeSpec:
+    return NodeSpec("difficult", "sample_nodes.difficult", restart=restart, parameters={"how": how}, **keys)
 
 
 def until_failed(supervisor: Supervisor) -> str:
@@ -90,13 +92,51 @@ def test_a_missing_package_is_named_with_the_cure(session: Path) -> None:
 
 
 def test_a_node_that_keeps_dying_fails_for_good(session: Path) -> None:
-    with Supervisor(launch(difficult("crash")), session, max_restarts=1) as supervisor:
-        assert "ended with exit status 7" in until_failed(supervisor)
+    with Supervisor(launch(difficult("crash", max_restarts=1)), session) as supervisor:
+        assert "ended 2 times in 300 s, the last time with exit status 7" in until_failed(supervisor)
+        assert (supervisor.nodes()[0].restarts, supervisor.nodes()[0].exit_status) == (1, 7)
+
+
+def test_the_rest_lives_on_when_a_node_that_is_not_required_keeps_dying(session: Path) -> None:
+    with Supervisor(launch(TALKER, difficult("crash", max_restarts=1, required=False)), session) as supervisor, Bus(session, "x") as bus:
+        words, states = bus.subscriber(INSTRUCTION), bus.subscriber(LAUNCH_STATUS, keep="all", depth=1000)
+        seen = []
+        while "failed" not in seen:
+            received = states.take(LONG)
+            assert received is not None
+            assert received.message.launch == "test"
+            seen += [one.state for one in received.message.processes if one.node == "difficult"]
+        assert [state for state, before in zip(seen, ["", *seen], strict=False) if state != before] == ["starting", "restarting", "failed"]
+        supervisor.wait_ready(LONG)
+        words.take_all()
+        assert words.take(LONG) is not None
+        assert [node.state for node in supervisor.nodes()] == ["ready", "failed"]
+
+
+def test_always_starts_again_what_has_ended_well(session: Path) -> None:
+    with Supervisor(launch(difficult("short", restart="always", max_restarts=1)), session) as supervisor:
+        assert "ended 2 times in 300 s, the last time with exit status 0" in until_failed(supervisor)
+
+
+def test_what_worked_once_is_started_again_after_an_error_of_the_world(session: Path) -> None:
+    with Supervisor(launch(difficult("unplugged", max_restarts=1)), session) as supervisor:
+        assert until_failed(supervisor) == "node difficult: source: the camera is gone"
         assert supervisor.nodes()[0].restarts == 1
 
 
+def test_environment_namespace_and_remapping_reach_the_node(session: Path) -> None:
+    spec = replace(TALKER, namespace="left", environment={"SEESAY_LOG_FORMAT": "json"})
+    other = NodeSpec("other", TALKER.run, remap={"instruction": "orders"})
+    with Supervisor(launch(spec, other), session) as supervisor, Bus(session, "test") as bus:
+        for name in ("left/instruction", "orders"):
+            assert bus.subscriber(replace(INSTRUCTION, name=name)).take(LONG) is not None
+        supervisor.wait_ready(LONG)
+    with pytest.raises(ConfigError, match="variable"):
+        replace(TALKER, environment={"A=B": "c"})
+
+
 def test_a_bug_leaves_its_traceback_in_the_log(session: Path) -> None:
-    with Supervisor(launch(difficult("bug", restart=False)), session) as supervisor:
+    with Supervisor(launch(difficult("bug", restart="never")), session) as supervisor:
         message = until_failed(supervisor)
     log = session / "logs" / "difficult.log"
     assert "ZeroDivisionError: a bug" in message

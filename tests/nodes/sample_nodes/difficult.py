@@ -6,7 +6,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-from seesay.errors import ModelError
+from seesay.errors import ModelError, SourceError
 from seesay.nodes.runtime import Node
 
 
@@ -24,6 +24,10 @@ def run(node: Node, config: Config) -> None:
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
     if config.how == "crash":
         os._exit(7)
+    if config.how == "unplugged":
+        node.ready()
+        time.sleep(0.5)
+        raise SourceError("source: the camera is gone")
     if config.how == "short":
         return
     if config.how == "parent":
