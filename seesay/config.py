@@ -90,7 +90,7 @@ class Launch:
         nodes = []
         for node in self.nodes:
             config = from_mapping(config_of(node.run), node.parameters, f"{self.path} [nodes.{node.name}]")
-            nodes.append(dataclasses.replace(node, parameters=msgspec.to_builtins(config, enc_hook=str)))
+            nodes.append(dataclasses.replace(node, parameters=_values(config)))
         return dataclasses.replace(self, nodes=tuple(nodes))
 
     def table(self) -> dict[str, Any]:
@@ -197,7 +197,7 @@ def _node(name: str, values: Mapping[str, Any], where: str) -> NodeSpec:
 def _check_spec(spec: NodeSpec) -> None:
     """Raise ConfigError for what the type of the field does not say."""
     where = f"node {spec.name}"
-    if not (0 <= spec.threads <= 1024 and 0 <= spec.max_restarts and spec.restart_window_s > 0):
+    if not (0 <= spec.threads <= 1024 and spec.max_restarts >= 0 and spec.restart_window_s > 0):
         raise ConfigError(f"{where}: expected threads in 0..1024, max_restarts of 0 or more and restart_window_s above 0")
     for name, value in spec.environment.items():
         if not _VARIABLE.fullmatch(name) or "\0" in value:
@@ -209,10 +209,17 @@ def _check_spec(spec: NodeSpec) -> None:
         raise ConfigError(f"{where}: namespace and remap: {error}") from error
 
 
+def _values(config: Any) -> Any:
+    """The fields as plain values. msgspec alone leaves out those that it has left at their defaults."""
+    if dataclasses.is_dataclass(config):
+        return {item.name: _values(getattr(config, item.name)) for item in dataclasses.fields(config)}
+    return msgspec.to_builtins(config, enc_hook=str)
+
+
 def _said(node: NodeSpec) -> dict[str, Any]:
     defaults = {item.name: item for item in dataclasses.fields(NodeSpec)}
     said = {key: getattr(node, key) for key in _RESERVED if getattr(node, key) not in (defaults[key].default, {})}
-    return {"run": node.run} | said | _without_none(node.parameters)
+    return {"run": node.run, **said, **_without_none(node.parameters)}
 
 
 def _without_none(value: Any) -> Any:

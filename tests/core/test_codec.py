@@ -73,6 +73,7 @@ def masks(draw: st.DrawFn) -> m.Masks:
     return m.Masks(draw(header), 1, tuple("p" * n), "clip", 240, 320, counts, draw(array("uint32", n + 1)), draw(array("float32", n)))
 
 
+process = st.builds(m.ProcessStatus, pid=stamp, restarts=stamp, exit_status=st.none() | st.integers(-64, 255))
 intrinsics = st.just(np.array([[100.0, 0, 50], [0, 100, 50], [0, 0, 1]]))
 distortion = side.flatmap(lambda n: array("float64", n))
 STRATEGIES: dict[str, st.SearchStrategy[typing.Any]] = {
@@ -89,6 +90,7 @@ STRATEGIES: dict[str, st.SearchStrategy[typing.Any]] = {
     "SkillGoal": st.builds(m.SkillGoal, header=header, targets=st.dictionaries(text, target, max_size=2)),
     "ArmCommand": st.builds(m.ArmCommand, header=header, position=vector, yaw=number, opening=unit),
     "ArmState": st.builds(m.ArmState, header=header, position=vector, yaw=number, opening=unit, grip_force=unit, speed=unit),
+    "LaunchStatus": st.builds(m.LaunchStatus, header=header, processes=st.lists(process, max_size=3).map(tuple)),
     "PlanStep": st.builds(m.PlanStep, header=header, step=stamp, choice=st.none() | stamp, decision_ms=unit, evidence_age_ms=unit),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,21 @@ depth = "far"
 """
 
 
+@dataclass(frozen=True)
+class Crop:
+    left: int = 0
+
+
+@dataclass(frozen=True)
+class Config:
+    source: str = ""
+    label: str = ""
+    rate_hz: float = 1.0
+    wide: bool = False
+    crop: Crop = Crop()
+    other: str | None = None
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "base.toml").write_text(BASE)
@@ -83,9 +99,10 @@ def test_shipped_files_can_be_included(tmp_path: Path) -> None:
 
 
 def test_the_effective_configuration_is_a_launch_file(folder: Path) -> None:
-    launch = load_launch(folder / "top.toml", arguments={"place": "left"})
+    launch = load_launch(folder / "top.toml", arguments={"place": "left"}).effective(lambda run: Config)
+    assert launch.nodes[1].parameters == {"source": "", "label": "", "rate_hz": 1.0, "wide": False, "crop": {"left": 0}, "other": None}
     (folder / "again.toml").write_text(tomli_w.dumps(launch.table()))
-    assert load_launch(folder / "again.toml").nodes == launch.nodes
+    assert load_launch(folder / "again.toml").effective(lambda run: Config).nodes == launch.nodes
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from seesay.config import shipped_folder
 from seesay.errors import ConfigError
 from seesay.geometry import transform_points, unproject
 from seesay.messages import Header
-from seesay.nodes import launch_files
 from seesay.nodes.calibration import load, plane_depth
 
-SHIPPED = launch_files.folder() / "calibration.toml"
+SHIPPED = shipped_folder() / "calibration.toml"
 
 
 def test_the_shipped_example_looks_at_the_middle_of_the_table() -> None:

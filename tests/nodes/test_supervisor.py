@@ -119,8 +119,12 @@ def test_always_starts_again_what_has_ended_well(session: Path) -> None:
 
 
 def test_what_worked_once_is_started_again_after_an_error_of_the_world(session: Path) -> None:
-    with Supervisor(launch(difficult("unplugged", max_restarts=1)), session) as supervisor:
-        assert until_failed(supervisor) == "node difficult: source: the camera is gone"
+    with Supervisor(launch(difficult("unplugged", max_restarts=1)), session) as supervisor, Bus(session, "test") as bus:
+        states = bus.subscriber(LAUNCH_STATUS, keep="all", depth=1000)
+        while (received := states.take(LONG)) is not None and received.message.processes[0].state != "failed":
+            pass
+        with pytest.raises(UserError, match="node difficult: source: the camera is gone"):
+            supervisor.check()
         assert supervisor.nodes()[0].restarts == 1
 
 
