@@ -20,12 +20,12 @@ import msgpack  # type: ignore[import-untyped]
 import numpy as np
 
 from seesay import codec, keys, masks, messages
+from seesay._envelope import REPLAY, Envelope
 from seesay._link import STAMPS, Greeting, head, read_head, read_reason, read_stamps, read_wanted, wanted
 from seesay._pictures import compress, decompress
 from seesay.calls import CallHead, Kind
 from seesay.config import load_launch
 from seesay.messages import CompressedImage, Encoding, Header, Image, Source
-from seesay.pubsub import Envelope
 from seesay.topics import TOPICS
 
 HEADER = Header(5, 6, "front_optical", source=Source("front", 6, 5))
@@ -216,7 +216,7 @@ _TARGETS: dict[str, Callable[[bytes], object]] = {
 _EXAMPLES: dict[str, Callable[[], list[bytes]]] = {
     "codec": lambda: [bytes([number]) + join(codec.encode(sample(codec.MESSAGES[kind]))) for number, kind in enumerate(_KINDS)],
     "fields": lambda: [bytes([number]) for number in range(len(_KINDS))],
-    "envelope": lambda: [Envelope("camera", bytes(16), 7, 8, "key").pack(), Envelope("a", b"\xff" * 16, 1, 2, replay=True).pack()],
+    "envelope": lambda: [Envelope("camera", bytes(16), 7, 8, "key").pack(), Envelope("a", b"\xff" * 16, 1, 2, flags=REPLAY).pack()],
     "call": lambda: [CallHead(kind, bytes(16), 5, 1, "why").pack() for kind in Kind],
     "link": lambda: [
         join([head(b"P"), STAMPS.pack(1, 2, 3)]), join(wanted(["prompts", "camera/front/image"])), join([head(b"B"), b"\x1b[31mgone"]),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from seesay.actions import ActionClient, Goal
-from seesay.bus import AnyBus, Publisher, Subscriber
+from seesay.bus import AnyBus, Mismatch, Publisher, Subscriber
 from seesay.calls import Client
 from seesay.errors import BusError, ConfigError
 from seesay.services import Action, Service
@@ -79,6 +79,9 @@ class NamedBus:
 
     def wait(self, subscribers: Iterable[Subscriber[Any]], timeout: float | None = None) -> list[Subscriber[Any]]:
         return self._bus.wait(subscribers, timeout)
+
+    def mismatches(self) -> list[Mismatch]:
+        return self._bus.mismatches()
 
     def interrupt(self) -> None:
         self._bus.interrupt()

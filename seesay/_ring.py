@@ -1,9 +1,9 @@
 """Shared-memory slots for pixels: one writer, readers that can neither block nor harm it.
 
-A ring is a sealed memfd: its size cannot change (so no reader or writer can be hit by SIGBUS) and nobody else can map it for writing. It
-has no name in any file system, so nothing is left when its last process dies. The first page holds one generation counter per slot, odd
-while the slot is written; a reader compares it with the one that the message's header carried, before and after it reads.
-The counters need stores to be seen in order, as x86-64 does; on other processors a reader may trust a torn frame, so rings are not made there.
+A ring is a sealed memfd: its size cannot change (so nobody can be hit by SIGBUS) and nobody else can map it for writing. It has no name
+in any file system, so nothing is left when its last process dies. The first page holds one generation counter per slot, odd while the
+slot is written; a reader compares it with the one that the message's header carried, before and after it reads. That needs stores to be
+seen in order, as on x86-64; on other processors a reader might trust a torn picture, so no rings are made there.
 """
 
 from __future__ import annotations
@@ -175,7 +175,8 @@ class RingReader:
     def find(self, ref: Ref) -> SlotView:
         """Return the buffers that `ref` names. Raises WireError if they are not in the ring."""
         if ref.ring != self.id or ref.slot >= self.slots or offsets(ref.sizes)[1] > self.slot_bytes:
-            raise WireError(f"ring reference: expected {self.slots} slots of {self.slot_bytes} bytes, got slot {ref.slot} and {ref.sizes[:4]}")
+            size = f"{self.slots} slots of {self.slot_bytes} bytes"
+            raise WireError(f"ring reference: expected {size}, got slot {ref.slot} and {ref.sizes[:4]}")
         return SlotView(self, ref)
 
     def generation(self, slot: int) -> int:

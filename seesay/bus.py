@@ -1,35 +1,34 @@
-"""The bus between the processes of one host: ZeroMQ over Unix sockets in a private directory, without a master.
+"""The bus between the processes of one host: ZeroMQ over Unix sockets in a private directory, pictures in shared memory, no master.
 
 Each publisher binds `directory/<topic with dots>~<node>` and holds a lock file beside it; subscribers look through the directory ten
-times a second and connect, so processes come and go in any order. One thread per bus owns every socket. It always receives, into
-mailboxes, so that a slow consumer of a keep-latest topic gets the newest message (a small high-water mark alone gives old ones: the
-kernel's buffers hold several frames). Latched values are repeated by the publisher when a subscription arrives, and so
-is what a keep-all publisher says in its first two seconds, before its subscribers can have found it.
+times a second and connect, so processes come and go in any order. A message leaves in the thread that sends it. One thread per bus always
+receives, into mailboxes, so that a slow consumer of a keep-latest topic gets the newest message (a small high-water mark alone gives old
+ones: the kernel's buffers hold several frames). Latched values are repeated by the publisher when a subscription arrives, and so is what
+a keep-all publisher says in its first two seconds, before its subscribers can have found it. docs/bus.md tells the whole.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from seesay._bus_io import Outlet, SocketThread
+from seesay._bus_io import SocketThread
 from seesay._bus_services import Services, list_services
 from seesay.actions import ActionClient, Goal
 from seesay.calls import Client
-from seesay.codec import Part
 from seesay.errors import BusError
 from seesay.memory_bus import MemoryBus
-from seesay.pubsub import AnyBus, Envelope, Gate, Publisher, Received, Stats, Subscriber
+from seesay.pubsub import AnyBus, Gate, Mismatch, Publisher, Received, Stats, Subscriber, find_mismatches
 from seesay.services import Action, Service
 from seesay.serving import Server
 from seesay.session import list_sockets, make_session_directory, private_directory, split_name
 from seesay.topics import Keep, Topic, check_name
 
-__all__ = ["AnyBus", "Bus", "MemoryBus", "Publisher", "Received", "Stats", "Subscriber", "make_session_directory"]
+__all__ = ["AnyBus", "Bus", "MemoryBus", "Mismatch", "Publisher", "Received", "Stats", "Subscriber", "make_session_directory"]
 
 M = TypeVar("M")
 Q = TypeVar("Q")
@@ -54,6 +53,7 @@ class Bus:
         self._pid = os.getpid()
         self._gate = Gate()
         self._publishers: dict[str, Publisher[Any]] = {}
+        self._subscribers: list[Subscriber[Any]] = []
         self._opened_services: Services | None = None
         self._closed = False
         self._lock = threading.Lock()
@@ -64,20 +64,17 @@ class Bus:
         check_name("topic", topic.name)
         with self._lock:
             if topic.name not in self._publishers:
-                outlet = Outlet(topic)
-                publisher = Publisher(topic, self.node, self._gate.condition, lambda head, parts: self._transmit(outlet, head, parts))
-                outlet.publisher = publisher
                 self._check_process()
-                self._io.run(lambda: self._io.open_outlet(outlet))
-                self._publishers[topic.name] = publisher
+                self._publishers[topic.name] = self._io.open_publisher(topic, self._gate.condition)
             return self._publishers[topic.name]
 
     def subscriber(self, topic: Topic[M], keep: Keep | None = None, depth: int | None = None) -> Subscriber[M]:
         """Return a new subscription, with its own mailbox; `keep` and `depth` override the topic's."""
         check_name("topic", topic.name)
-        subscriber = Subscriber(topic, self._gate, keep, depth)
         self._check_process()
-        self._io.run(lambda: self._io.open_inlet(subscriber))
+        subscriber = Subscriber(topic, self._gate, keep, depth, self.node)
+        self._io.open_inlet(subscriber)
+        self._subscribers.append(subscriber)
         return subscriber
 
     def service(self, service: Service[Q, R], handler: Callable[[Q], R]) -> Server[Q, R]:
@@ -102,6 +99,10 @@ class Bus:
     def wait(self, subscribers: Iterable[Subscriber[Any]], timeout: float | None = None) -> list[Subscriber[Any]]:
         """Wait until one of `subscribers` has something unread; return those that have (none: time is up, interrupted or closed)."""
         return self._gate.wait(subscribers, timeout)
+
+    def mismatches(self) -> list[Mismatch]:
+        """Return where this node and another take a topic for different things. The log has said so too, at both ends."""
+        return find_mismatches(self._publishers.values(), self._subscribers)
 
     def interrupt(self) -> None:
         """From now on no call waits; unread messages can still be taken."""
@@ -146,11 +147,6 @@ class Bus:
         if self._opened_services is None:
             self._opened_services = Services(self.directory, self.node)
         return self._opened_services
-
-    def _transmit(self, outlet: Outlet, head: Envelope, parts: Sequence[Part]) -> None:
-        self._check_process()
-        outlet.queue.append((head, parts))
-        self._io.wake()
 
     def _check_process(self) -> None:
         if os.getpid() != self._pid:

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import is_dataclass
+from functools import cache
 from typing import Any, TypeVar, get_origin
 
 import msgspec
@@ -32,6 +33,7 @@ INLINE_BYTES = 512
 DTYPES: dict[str, np.dtype[Any]] = {
     name: np.dtype(name) for name in ("uint8", "uint16", "uint32", "int32", "int64", "float32", "float64")
 }
+_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 MESSAGES: dict[str, type[Any]] = {
     name: value
     for name, value in vars(messages).items()
@@ -62,12 +64,14 @@ class _Envelope(msgspec.Struct):
 
 
 class _Call(threading.local):
-    """The parts of the message being coded by this thread; msgspec's hooks take no argument for it."""
+    """The parts of the message being coded by this thread; msgspec's hooks take no argument for it.
+
+    received: the parts, the numbers of those used so far, and whether arrays may be read-only.
+    """
 
     def __init__(self) -> None:
         self.sent: list[Part] = []
-        self.received: Sequence[Part] = ()
-        self.used: set[int] = set()
+        self.received: tuple[Sequence[Part], set[int], bool] = ((), set(), False)
 
 
 _call = _Call()
@@ -93,8 +97,10 @@ def encode(message: Any) -> list[Part]:
         _call.sent = []
 
 
-def decode(parts: Sequence[Part], expected: type[M]) -> M:
-    """Return the message of type `expected` in `parts`. Large arrays are views of the parts where these are aligned.
+def decode(parts: Sequence[Part], expected: type[M], views: bool = False) -> M:
+    """Return the message of type `expected` in `parts`. Large arrays are views of the parts where these are aligned and writable.
+
+    views: they may be views of read-only parts too.
 
     Raises WireError for any other type or schema, and for whatever is truncated, oversized, inconsistent or out of range.
     """
@@ -104,19 +110,20 @@ def decode(parts: Sequence[Part], expected: type[M]) -> M:
         raise WireError(f"type: expected one of {', '.join(MESSAGES)}, got {name}")
     if not 1 <= len(parts) <= MAX_PARTS or len(parts[0]) > MAX_HEADER_BYTES:
         raise WireError(f"{name}: expected 1 to {MAX_PARTS} parts and a header of at most {MAX_HEADER_BYTES} bytes")
-    _call.received, _call.used = parts, set()
+    used: set[int] = set()
+    _call.received = (parts, used, views)
     try:
         head = _head_decoder.decode(parts[0])
         if head.type != name or head.schema != messages.SCHEMA:
             raise WireError(f"expected {name} of schema {messages.SCHEMA}, got {head.type[:64]!r} of schema {head.schema}")
         message: M = decoder.decode(head.message)
-        if len(_call.used) != len(parts) - 1:
-            raise WireError(f"{name}: expected {len(_call.used)} array buffers, got {len(parts) - 1}")
+        if len(used) != len(parts) - 1:
+            raise WireError(f"{name}: expected {len(used)} array buffers, got {len(parts) - 1}")
         return message
     except (msgspec.MsgspecError, MessageError, UnicodeDecodeError, ValueError, OverflowError, RecursionError) as error:
         raise WireError(f"{name}: {error}") from error
     finally:
-        _call.received, _call.used = (), set()
+        _call.received = ((), set(), False)
 
 
 def to_json(message: Any) -> str:
@@ -125,32 +132,42 @@ def to_json(message: Any) -> str:
 
 
 def _encode_array(value: Any) -> _Array:
-    if not isinstance(value, np.ndarray) or value.dtype.name not in DTYPES or value.ndim > MAX_DIMENSIONS:
+    name = _NAMES.get(value.dtype) or _NAMES.get(value.dtype.newbyteorder()) if isinstance(value, np.ndarray) else None
+    if name is None or value.ndim > MAX_DIMENSIONS:
         kind = f"{value.dtype} of {value.ndim} dimensions" if isinstance(value, np.ndarray) else type(value).__name__
         raise TypeError(f"expected arrays of {', '.join(DTYPES)} with at most {MAX_DIMENSIONS} dimensions, got {kind}")
-    array: NDArray[Any] = np.ascontiguousarray(value, value.dtype.newbyteorder("<"))
+    array: NDArray[Any] = np.ascontiguousarray(value, DTYPES[name])
     if array.nbytes <= INLINE_BYTES:
-        return _Array(array.dtype.name, value.shape, data=array.tobytes())
+        return _Array(name, value.shape, data=array.tobytes())
     _call.sent.append(array.data.cast("B"))
-    return _Array(array.dtype.name, value.shape, part=len(_call.sent))
+    return _Array(name, value.shape, part=len(_call.sent))
 
 
 def _decode_array(type_: Any, value: Any) -> NDArray[Any]:
-    if get_origin(type_) is not np.ndarray:
+    if not _is_array(type_):
         raise NotImplementedError(f"no decoding of {type_}")
     ref = msgspec.convert(value, _Array)
-    dtype = DTYPES.get(ref.dtype)
-    if dtype is None or len(ref.shape) > MAX_DIMENSIONS or any(n < 0 for n in ref.shape):
-        raise WireError(f"array: expected {', '.join(DTYPES)} and at most {MAX_DIMENSIONS} sides, got {ref.dtype[:16]!r} {ref.shape[:8]}")
-    if ref.part:
-        if ref.part in _call.used or not 1 <= ref.part < len(_call.received):
-            raise WireError(f"array: expected each of the {len(_call.received) - 1} buffers once, got number {ref.part}")
-        _call.used.add(ref.part)
-    buffer = _call.received[ref.part] if ref.part else ref.data
-    if math.prod(ref.shape) * dtype.itemsize != len(buffer):
-        raise WireError(f"array: expected {ref.shape} {ref.dtype}, got {len(buffer)} bytes")
-    array = np.frombuffer(buffer, dtype).reshape(ref.shape)
-    return array if ref.part and array.flags.aligned and array.flags.writeable else array.copy()
+    part, shape, dtype = ref.part, ref.shape, DTYPES.get(ref.dtype)
+    if dtype is None or len(shape) > MAX_DIMENSIONS or min(shape, default=0) < 0:
+        raise WireError(f"array: expected {', '.join(DTYPES)} and at most {MAX_DIMENSIONS} sides, got {ref.dtype[:16]!r} {shape[:8]}")
+    buffer: Part = ref.data
+    views = False
+    if part:
+        received, used, views = _call.received
+        if part in used or not 1 <= part < len(received):
+            raise WireError(f"array: expected each of the {len(received) - 1} buffers once, got number {part}")
+        used.add(part)
+        buffer = received[part]
+    if math.prod(shape) * dtype.itemsize != len(buffer):
+        raise WireError(f"array: expected {shape} {ref.dtype}, got {len(buffer)} bytes")
+    array: NDArray[Any] = np.ndarray(shape, dtype, buffer)
+    flags = array.flags
+    return array if part and flags.aligned and (flags.writeable or views) else array.copy()
+
+
+@cache
+def _is_array(type_: Any) -> bool:
+    return get_origin(type_) is np.ndarray
 
 
 def _plain_array(value: Any) -> Any:

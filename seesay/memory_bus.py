@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from seesay._envelope import REPLAY, Envelope, Terms
+from seesay._ring import Slot
 from seesay.actions import ActionClient, Goal
 from seesay.calls import Client
 from seesay.codec import Part
 from seesay.memory_calls import MemoryCalls, Switchboard
-from seesay.pubsub import Envelope, Gate, Publisher, Subscriber
+from seesay.pubsub import Gate, Mismatch, Publisher, Subscriber, find_mismatches
 from seesay.services import Action, Service
 from seesay.serving import Server
 from seesay.topics import Keep, Topic, check_name
@@ -47,14 +49,14 @@ class MemoryBus:
     def publisher(self, topic: Topic[M]) -> Publisher[M]:
         check_name("topic", topic.name)
         if topic.name not in self._publishers:
-            publisher = Publisher(topic, self.node, self._gate.condition, lambda head, parts: self._hub.send(topic, head, parts))
+            publisher = Publisher(topic, self.node, self._gate.condition, _Line(topic, self._hub))
             self._publishers[topic.name] = publisher
             self._hub.add_publisher(publisher)
         return self._publishers[topic.name]
 
     def subscriber(self, topic: Topic[M], keep: Keep | None = None, depth: int | None = None) -> Subscriber[M]:
         check_name("topic", topic.name)
-        subscriber = Subscriber(topic, self._gate, keep, depth)
+        subscriber = Subscriber(topic, self._gate, keep, depth, self.node)
         self._subscribers.append(subscriber)
         self._hub.add_subscriber(subscriber)
         return subscriber
@@ -77,6 +79,9 @@ class MemoryBus:
     def wait(self, subscribers: Iterable[Subscriber[Any]], timeout: float | None = None) -> list[Subscriber[Any]]:
         return self._gate.wait(subscribers, timeout)
 
+    def mismatches(self) -> list[Mismatch]:
+        return find_mismatches(self._publishers.values(), self._subscribers)
+
     def interrupt(self) -> None:
         self._gate.set_open()
         self._calls.interrupt()
@@ -95,6 +100,20 @@ class MemoryBus:
         self.close()
 
 
+class _Line:
+    """The `Transmitter` of a publisher. A loan is an array of its own, which the receivers then share."""
+
+    def __init__(self, topic: Topic[Any], hub: _Hub) -> None:
+        self._topic = topic
+        self._hub = hub
+
+    def reserve(self, size: int) -> Slot | None:
+        return None
+
+    def transmit(self, head: Envelope, parts: Sequence[Part], slot: Slot | None) -> None:
+        self._hub.send(self._topic, head, parts)
+
+
 class _Hub:
     """All publishers and subscribers of one in-process bus, and the last values of latched topics."""
 
@@ -111,26 +130,29 @@ class _Hub:
                 self._latched.setdefault(topic.name, {})[envelope.instance, envelope.key] = (envelope, parts)
             for subscriber in self._subscribers:
                 if subscriber.topic.name == topic.name:
-                    subscriber.deliver(envelope.pack(), parts)
+                    subscriber.deliver(envelope, parts, lease_s=math.inf)
 
     def add_publisher(self, publisher: Publisher[Any]) -> None:
         with self._lock:
             self._publishers.append(publisher)
-            publisher.count_subscriber(sum(s.topic.name == publisher.topic.name for s in self._subscribers))
+            for subscriber in self._subscribers:
+                _introduce(publisher, subscriber)
 
     def add_subscriber(self, subscriber: Subscriber[Any]) -> None:
         with self._lock:
             self._subscribers.append(subscriber)
             for publisher in self._publishers:
-                if publisher.topic.name == subscriber.topic.name:
-                    publisher.count_subscriber(1)
+                _introduce(publisher, subscriber)
             for envelope, parts in self._latched.get(subscriber.topic.name, {}).values():
-                subscriber.deliver(replace(envelope, replay=True).pack(), parts)
+                subscriber.deliver(envelope._replace(flags=REPLAY), parts, lease_s=math.inf)
 
     def remove(self, publishers: Iterable[Publisher[Any]], subscribers: Iterable[Subscriber[Any]]) -> None:
         with self._lock:
             for publisher in publishers:
                 self._publishers.remove(publisher)
+                for subscriber in self._subscribers:
+                    if subscriber.topic.name == publisher.topic.name:
+                        subscriber.part(publisher.envelope())
                 latched = self._latched.get(publisher.topic.name, {})
                 for key in [key for key in latched if key[0] == publisher.instance]:
                     del latched[key]
@@ -139,3 +161,10 @@ class _Hub:
                 for publisher in self._publishers:
                     if publisher.topic.name == subscriber.topic.name:
                         publisher.count_subscriber(-1)
+
+
+def _introduce(publisher: Publisher[Any], subscriber: Subscriber[Any]) -> None:
+    if publisher.topic.name == subscriber.topic.name:
+        publisher.count_subscriber(1)
+        publisher.meet(Terms.of(subscriber.node, subscriber.topic))
+        subscriber.hear(publisher.envelope(), Terms.of(publisher.node, publisher.topic), math.inf)

@@ -10,6 +10,7 @@ consumer knows how old its evidence is.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -31,7 +32,7 @@ TaskOutcome = Literal["done", "failed", "refused", "timeout", "cancelled"]
 MAX_SIDE = 16384
 MAX_PICTURE_PIXELS = 1 << 24
 
-_ENCODINGS: dict[str, tuple[str, int]] = {
+PIXELS: dict[str, tuple[str, int]] = {
     "rgb8": ("uint8", 3),
     "bgr8": ("uint8", 3),
     "mono8": ("uint8", 1),
@@ -40,14 +41,17 @@ _ENCODINGS: dict[str, tuple[str, int]] = {
 }
 
 
+_dtype = cache(np.dtype)
+
+
 def check_array(name: str, array: Any, dtype: str, shape: tuple[int | None, ...]) -> None:
     """Raise MessageError unless `array` is a numpy array of `dtype` and `shape` (None = any length)."""
     if not isinstance(array, np.ndarray):
         raise MessageError(f"{name}: expected a numpy array, got {type(array).__name__}")
-    fits = array.ndim == len(shape) and all(
-        want is None or want == got for want, got in zip(shape, array.shape, strict=True)
-    )
-    if not fits or array.dtype != np.dtype(dtype):
+    fits = array.ndim == len(shape)
+    for want, got in zip(shape, array.shape, strict=False):
+        fits = fits and want in (None, got)
+    if not fits or array.dtype != _dtype(dtype):
         wanted = "(" + ", ".join("_" if n is None else str(n) for n in shape) + ")"
         raise MessageError(f"{name}: expected {wanted} {dtype}, got {array.shape} {array.dtype}")
 
@@ -96,9 +100,9 @@ class Image:
     data: NDArray[Any]
 
     def __post_init__(self) -> None:
-        if self.encoding not in _ENCODINGS:
-            raise MessageError(f"Image.encoding: expected one of {', '.join(_ENCODINGS)}, got {self.encoding!r}")
-        dtype, channels = _ENCODINGS[self.encoding]
+        if self.encoding not in PIXELS:
+            raise MessageError(f"Image.encoding: expected one of {', '.join(PIXELS)}, got {self.encoding!r}")
+        dtype, channels = PIXELS[self.encoding]
         check_array("Image.data", self.data, dtype, (None, None, 3) if channels == 3 else (None, None))
         if self.data.size == 0:
             raise MessageError(f"Image.data: expected at least one pixel, got shape {self.data.shape}")

@@ -1,4 +1,7 @@
-"""The directory that the nodes of one session share: socket files `<topic with dots>~<node>`, each with a lock file beside it."""
+"""The directory that the nodes of one session share: socket files `<topic with dots>~<node>`, each with a lock file beside it.
+
+One more, with the suffix `.ring`, hands out the shared memory of a publisher of pictures.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ def make_session_directory() -> Path:
 def list_sockets(directory: Path) -> list[str]:
     """Return the names of the socket files, none if the directory is gone."""
     try:
-        return [name for name in os.listdir(directory) if "~" in name and not name.endswith(".lock")]
+        return [name for name in os.listdir(directory) if "~" in name and not name.endswith((".lock", ".ring"))]
     except FileNotFoundError:
         return []
 
@@ -42,6 +45,7 @@ def remove_files(directory: Path, nodes: Iterable[str]) -> None:
         if split_name(name)[1] in gone:
             (directory / name).unlink(missing_ok=True)
             (directory / f"{name}.lock").unlink(missing_ok=True)
+            (directory / f"{name}.ring").unlink(missing_ok=True)
     for lock in directory.glob("*.srv.lock"):
         if lock.read_text(encoding="utf-8", errors="replace") in gone:
             lock.with_suffix("").unlink(missing_ok=True)

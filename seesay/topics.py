@@ -56,6 +56,9 @@ class Topic(Generic[M]):
     rate_hz: the rate to expect at least, 0 = when something happens. keep: "latest" gives a subscriber the newest message only,
     "all" the last `depth` unread ones. latched: a subscriber that comes late gets the last message of each publisher, or of each
     value of the field `key` (a publisher of transforms has one per child frame). recorded: a recorder takes it by default.
+    deadline_s: the longest pause between messages that is in order, 0 = any. lease_s: a publisher that gives no sign of life for longer
+    counts as not alive; the bus gives them, whether there are messages or not. reliable: small, rare messages of which none may be lost:
+    queues are long, and a loss is not only counted but said aloud.
     """
 
     name: str
@@ -66,6 +69,9 @@ class Topic(Generic[M]):
     latched: bool = False
     recorded: bool = True
     key: str = ""
+    deadline_s: float = 0.0
+    lease_s: float = 2.0
+    reliable: bool = False
 
     def of(self, **names: str) -> Topic[M]:
         """Return the topic with the names in braces filled in. Raises BusError for a missing or unusable name."""
@@ -76,28 +82,28 @@ class Topic(Generic[M]):
         return fits_name(self.name, name)
 
 
-IMAGE = Topic("camera/{camera}/image", m.Image, rate_hz=5.0)
-DEPTH = Topic("camera/{camera}/depth", m.Image, rate_hz=5.0, keep="all", depth=32)
+IMAGE = Topic("camera/{camera}/image", m.Image, rate_hz=5.0, deadline_s=2.0)
+DEPTH = Topic("camera/{camera}/depth", m.Image, rate_hz=5.0, keep="all", depth=32, deadline_s=2.0)
 CAMERA_INFO = Topic("camera/{camera}/camera_info", m.CameraInfo, latched=True)
 TRANSFORMS = Topic("transforms", m.Transform, keep="all", depth=1000, latched=True, key="child_frame_id")
-CLOCK = Topic("clock", m.ClockTick, rate_hz=20.0, recorded=False)
+CLOCK = Topic("clock", m.ClockTick, rate_hz=20.0, recorded=False, deadline_s=1.0)
 PROMPTS = Topic("prompts", m.PromptSet, latched=True)
-DETECTIONS = Topic("detections", m.Detections, rate_hz=2.0, keep="all", depth=16)
-MASKS = Topic("masks", m.Masks, rate_hz=2.0, keep="all", depth=16)
-OBJECTS = Topic("objects", m.Objects, rate_hz=2.0)
-INSTRUCTION = Topic("instruction", m.Instruction, keep="all", depth=16, latched=True)
-PLAN_STEP = Topic("plan_step", m.PlanStep, keep="all", depth=100)
-SKILL_GOAL = Topic("skill_goal", m.SkillGoal, keep="all", depth=16)
+DETECTIONS = Topic("detections", m.Detections, rate_hz=2.0, keep="all", depth=16, deadline_s=5.0)
+MASKS = Topic("masks", m.Masks, rate_hz=2.0, keep="all", depth=16, deadline_s=5.0)
+OBJECTS = Topic("objects", m.Objects, rate_hz=2.0, deadline_s=5.0)
+INSTRUCTION = Topic("instruction", m.Instruction, keep="all", depth=16, latched=True, reliable=True)
+PLAN_STEP = Topic("plan_step", m.PlanStep, keep="all", depth=100, reliable=True)
+SKILL_GOAL = Topic("skill_goal", m.SkillGoal, keep="all", depth=16, reliable=True)
 SKILL_FEEDBACK = Topic("skill_feedback", m.SkillFeedback, keep="all", depth=100)
-SKILL_RESULT = Topic("skill_result", m.SkillResult, keep="all", depth=16)
-TASK_RESULT = Topic("task_result", m.TaskResult, keep="all", depth=16, latched=True)
-TASK_VERDICT = Topic("task_verdict", m.TaskVerdict, keep="all", depth=16, latched=True)
-EMERGENCY_STOP = Topic("emergency_stop", m.EmergencyStop, keep="all", depth=16, latched=True)
+SKILL_RESULT = Topic("skill_result", m.SkillResult, keep="all", depth=16, reliable=True)
+TASK_RESULT = Topic("task_result", m.TaskResult, keep="all", depth=16, latched=True, reliable=True)
+TASK_VERDICT = Topic("task_verdict", m.TaskVerdict, keep="all", depth=16, latched=True, reliable=True)
+EMERGENCY_STOP = Topic("emergency_stop", m.EmergencyStop, keep="all", depth=16, latched=True, reliable=True)
 ARM_COMMAND = Topic("arm/command", m.ArmCommand)
-ARM_STATE = Topic("arm/state", m.ArmState, rate_hz=10.0)
-LINK_STATUS = Topic("link_status", m.LinkStatus, rate_hz=1.0, keep="all", depth=64, latched=True, key="peer")
-LAUNCH_STATUS = Topic("launch_status", m.LaunchStatus, rate_hz=1.0, latched=True)
-NODE_STATUS = Topic("node_status", m.NodeStatus, rate_hz=1.0, keep="all", depth=256, latched=True)
+ARM_STATE = Topic("arm/state", m.ArmState, rate_hz=10.0, deadline_s=1.0)
+LINK_STATUS = Topic("link_status", m.LinkStatus, rate_hz=1.0, keep="all", depth=64, latched=True, key="peer", deadline_s=3.0)
+LAUNCH_STATUS = Topic("launch_status", m.LaunchStatus, rate_hz=1.0, latched=True, deadline_s=3.0)
+NODE_STATUS = Topic("node_status", m.NodeStatus, rate_hz=1.0, keep="all", depth=256, latched=True, deadline_s=2.5)
 
 TOPICS: dict[str, Topic[Any]] = {
     topic.name: topic

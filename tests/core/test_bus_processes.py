@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from seesay._envelope import Envelope
 from seesay.bus import Bus
 from seesay.errors import BusError
 from seesay.messages import Header, Image
-from seesay.pubsub import Envelope
 from seesay.topics import IMAGE, INSTRUCTION
 
 LONG = 30.0
@@ -96,7 +96,7 @@ def test_garbage_is_counted_and_survived(session: Path, caplog: pytest.LogCaptur
         good, bad = sender.publisher(FRONT), liar.publisher(FRONT)
         assert good.wait_for_subscribers(1, LONG)
         assert bad.wait_for_subscribers(1, LONG)
-        bad._transmit(Envelope("bad\0" * 200, bytes(16), 1, 0), [b"\xc1"])
+        bad._transmitter.transmit(Envelope("bad\0" * 200, bytes(16), 1, 0), [b"\xc1"], None)
         end = time.monotonic() + LONG
         while frames.stats.invalid == 0 and time.monotonic() < end:
             time.sleep(0.002)

@@ -1,0 +1,207 @@
+"""The receiving end of a topic, without a transport: a mailbox that keeps the newest message, or the last few."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from seesay._envelope import Envelope, Terms, compare
+from seesay._health import Health, Stats
+from seesay._ring import SlotView
+from seesay.codec import Part, decode
+from seesay.errors import WireError
+from seesay.topics import Keep, Topic
+
+M = TypeVar("M")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Received(Generic[M]):
+    """A message with its publisher (node name), the publisher's sequence number, and both ends' CLOCK_MONOTONIC in nanoseconds."""
+
+    message: M
+    publisher: str
+    sequence: int
+    sent_ns: int
+    received_ns: int
+    _place: SlotView | None = None
+
+    def intact(self) -> bool:
+        """Whether what was read so far of a message taken with `view=True` is what was sent; ask after reading. True for a copy."""
+        return self._place is None or self._place.intact()
+
+
+class _Item(Generic[M]):
+    """What lies in a mailbox: a message, or where to find its pixels in a publisher's memory."""
+
+    def __init__(self, type_: type[M], head: Envelope, parts: Sequence[Part], place: SlotView | None) -> None:
+        self.head = head
+        self._type = type_
+        self._header = parts[0]
+        self._place = place
+        self._received_ns = time.monotonic_ns()
+        self._opened = self._receive(decode(parts, type_)) if place is None else None
+
+    def open(self, view: bool = False) -> Received[M] | None:
+        """Return the message, with a copy of its pixels unless `view`; None if they have been written over. Raises WireError."""
+        if self._opened is not None or self._place is None:
+            return self._opened
+        if view:
+            message = decode([self._header, *self._place.parts()], self._type, views=True)
+            return self._receive(message, self._place) if self._place.intact() else None
+        copy = self._place.copy()
+        if copy is not None:
+            self._opened = self._receive(decode([self._header, *copy], self._type))
+        return self._opened
+
+    def _receive(self, message: M, place: SlotView | None = None) -> Received[M]:
+        head = self.head
+        return Received(message, head.node, head.sequence, head.sent_ns, self._received_ns, place)
+
+
+class Subscriber(Generic[M]):
+    """The mailbox of one topic. Made by a bus; any thread may take from it."""
+
+    def __init__(self, topic: Topic[M], gate: Gate, keep: Keep | None = None, depth: int | None = None, node: str = "") -> None:
+        self.topic = topic
+        self.node = node
+        self.differences: dict[str, str] = {}
+        self.gate = gate
+        self.depth = 1 if (keep or topic.keep) == "latest" else (depth or topic.depth)
+        self._unread: deque[_Item[M]] = deque(maxlen=self.depth)
+        self._newest: _Item[M] | None = None
+        self._health = Health(topic)
+
+    def take(self, timeout: float | None = None, view: bool = False) -> Received[M] | None:
+        """Return the oldest unread message, which for a keep-latest topic is the newest one.
+
+        Waits up to `timeout` seconds (None: for ever) and returns None if nothing came, or once the bus is interrupted or closed.
+        view: large arrays may lie in the publisher's memory, read-only, which it will write over a few pictures later: use them at once,
+        and then ask `Received.intact` whether what was used was whole. Without it they are the consumer's own.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            with self.gate.condition:
+                left = None if end is None else end - time.monotonic()
+                self.gate.condition.wait_for(lambda: self._unread or self.gate.open, left)
+                if not self._unread:
+                    return None
+                item = self._unread.popleft()
+            received = self._open(item, view)
+            if received is not None:
+                return received
+
+    def take_all(self) -> list[Received[M]]:
+        """Return all unread messages, oldest first, without waiting."""
+        with self.gate.condition:
+            unread = list(self._unread)
+            self._unread.clear()
+        return [received for item in unread if (received := self._open(item, False)) is not None]
+
+    def latest(self) -> Received[M] | None:
+        """Return the newest message, read or not, without taking it; None before the first, or if it is already written over."""
+        newest = self._newest
+        try:
+            return newest.open() if newest is not None else None
+        except WireError:
+            return None
+
+    @property
+    def unread(self) -> int:
+        return len(self._unread)
+
+    @property
+    def stats(self) -> Stats:
+        with self.gate.condition:
+            return self._health.stats()
+
+    def deliver(self, head: Envelope, parts: Sequence[Part], place: SlotView | None = None, lease_s: float | None = None) -> None:
+        """For a transport: take in one message: its header and array buffers, or only its header with the `place` of the buffers.
+
+        Only a mailbox of one leaves them there: what waits longer is copied now. Raises WireError, after counting it, for what is not a
+        message of the topic.
+        """
+        try:
+            item = _Item(self.topic.type, head, parts, place)
+            torn = self.depth > 1 and item.open() is None
+        except WireError:
+            self.refuse()
+            raise
+        with self.gate.condition:
+            lost = self._health.arrive(head, self.topic.lease_s if lease_s is None else lease_s)
+            if lost is None:
+                return
+            if torn:
+                self._health.torn += 1
+                return
+            full = len(self._unread) == self.depth
+            self._health.dropped += full
+            self._newest = item
+            self._unread.append(item)
+            self.gate.condition.notify_all()
+        if self.topic.reliable and (lost or full):
+            _log.warning("topic %s: %d messages of %s were lost, the consumer is too slow", self.topic.name, lost + full, head.node)
+
+    def refuse(self) -> None:
+        """For a transport: something came that is not a message of the topic."""
+        with self.gate.condition:
+            self._health.invalid += 1
+
+    def hear(self, head: Envelope, terms: Terms, lease_s: float | None = None) -> None:
+        """For a transport: a publisher gave a sign of life and said what it takes the topic for."""
+        with self.gate.condition:
+            self._health.hear(head, self.topic.lease_s if lease_s is None else lease_s)
+        compare("subscriber", self.topic, self.differences, Terms.of(self.node, self.topic), terms)
+
+    def part(self, head: Envelope) -> None:
+        """For a transport: a publisher ended."""
+        with self.gate.condition:
+            self._health.part(head)
+
+    def tell_news(self) -> None:
+        """For a transport, now and then: log what has become of the publishers and the rate."""
+        with self.gate.condition:
+            news = self._health.news()
+        for words in news:
+            _log.warning("topic %s: %s", self.topic.name, words)
+
+    def _open(self, item: _Item[M], view: bool) -> Received[M] | None:
+        try:
+            received = item.open(view)
+        except WireError as error:
+            self.refuse()
+            _log.warning("topic %s: dropped a message: %s", self.topic.name, error)
+            return None
+        with self.gate.condition:
+            if received is None:
+                self._health.torn += 1
+            else:
+                self._health.take(item.head)
+        return received
+
+
+class Gate:
+    """What all mailboxes of a bus wait on. Once `open`, no call waits any more."""
+
+    def __init__(self) -> None:
+        self.condition = threading.Condition()
+        self.open = False
+
+    def set_open(self) -> None:
+        with self.condition:
+            self.open = True
+            self.condition.notify_all()
+
+    def wait(self, subscribers: Iterable[Subscriber[Any]], timeout: float | None) -> list[Subscriber[Any]]:
+        """Wait until one of `subscribers` has something unread; return those that have."""
+        watched = list(subscribers)
+        with self.condition:
+            self.condition.wait_for(lambda: self.open or any(s.unread for s in watched), timeout)
+            return [s for s in watched if s.unread]
