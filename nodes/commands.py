@@ -16,6 +16,7 @@ from seesay.errors import BusError, UserError
 from seesay.messages import EmergencyStop, Header, Instruction, TaskResult
 from seesay.nodes import sessions
 from seesay.nodes.plain import dumps
+from seesay.nodes.stop_orders import keep_stop
 from seesay.nodes.tables import step_table
 
 FIND_S = 5.0
@@ -50,11 +51,16 @@ def give_instruction(text: str, wait: bool, timeout: float, as_json: bool, sessi
 
 
 def emergency_stop(engaged: bool, reason: str, session: str) -> int:
-    """Engage or release the emergency stop of every node that listens for it."""
-    with Bus(sessions.running(session), f"stop-{os.getpid()}") as bus:
+    """Engage or release the emergency stop of every node that listens for it, now or when it starts."""
+    directory = sessions.running(session)
+    with Bus(directory, f"stop-{os.getpid()}") as bus:
         message = EmergencyStop(Header(time.monotonic_ns()), engaged, reason)
         publisher = bus.publisher(topics.EMERGENCY_STOP)
-        _send(publisher, message, "executor")
+        publisher.send(message)
+        keep_stop(directory, message)
+        if not publisher.wait_for_subscribers(1, FIND_S):
+            word = "is kept for" if engaged else "does no longer hold for"
+            raise BusError(f"no executor and no arm's driver listens now; the stop {word} those that start; check what moves the robot")
         publisher.wait_for_subscribers(2, 1.0)   # the arm's driver besides; it is latched, so whoever comes gets it
     Console().print("stopped; release with `seesay stop --release`" if engaged else "released", highlight=False)
     return 0

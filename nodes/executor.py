@@ -11,6 +11,7 @@ from seesay import topics
 from seesay.executor import SafeExecutor, Workspace
 from seesay.messages import ArmCommand, ArmState, SkillResult
 from seesay.nodes.runtime import Node
+from seesay.nodes.stop_orders import StopOrders
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,13 @@ def run(node: Node, config: Config) -> None:
     arm = BusArm(node)
     workspace = Workspace(config.workspace_min, config.workspace_max)
     executor = SafeExecutor(ArmExecutor(arm, node.clock), workspace, config.goal_timeout_s, config.max_evidence_age_s, node.clock)
-    goals, stops = node.bus.subscriber(topics.SKILL_GOAL), node.bus.subscriber(topics.EMERGENCY_STOP)
+    goals, stops = node.bus.subscriber(topics.SKILL_GOAL), StopOrders(node)
     node.ready()
     while not node.stop.is_set():
-        node.wait([arm.states, goals, stops], 0.1)
-        for order in stops.take_all():
-            if order.message.engaged:
-                executor.stop(order.message.reason)
+        node.wait([arm.states, goals, stops.subscriber], 0.1)
+        for order in stops.news():
+            if order.engaged:
+                executor.stop(order.reason)
             else:
                 executor.release()
         for goal in goals.take_all():

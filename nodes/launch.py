@@ -19,6 +19,7 @@ from seesay.nodes.commands import instruction_of
 from seesay.nodes.names import Names
 from seesay.nodes.plain import dumps
 from seesay.nodes.runtime import load_node, serve
+from seesay.nodes.stop_orders import kept_stop
 from seesay.nodes.supervisor import Supervisor
 
 READY_S = 300.0
@@ -35,6 +36,8 @@ def run_launch(file: str, given: Sequence[str], settings: Sequence[str], session
     console = Console(stderr=True)
     with Supervisor(launch, directory) as supervisor:
         console.print(f"{launch.name}: {len(launch.nodes)} nodes, session {directory}", highlight=False)
+        if reason := kept_stop(directory):
+            console.print(f"the emergency stop is engaged ({reason}); `seesay stop --release` releases it", style="red", highlight=False)
         supervisor.wait_ready(READY_S)
         console.print("all ready; Ctrl-C stops them", highlight=False)
         with Bus(directory, "launch") as bus:

@@ -6,9 +6,10 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from seesay.bus import AnyBus, Subscriber
+from seesay.bus import AnyBus, Bus, Subscriber
 from seesay.clock import MonotonicClock, NodeClock
 from seesay.messages import Header, NodeStatus, Source
 from seesay.nodes.names import NamedBus, Names
@@ -28,10 +29,12 @@ class Node:
     ...     node.publish(DETECTIONS, detector.detect(image.message, prompts))
 
     active: whether the node may speak; cleared while it is deactivated. names: what the names of its topics and services mean.
+    session: the directory of the bus, None in memory.
     """
 
     def __init__(self, name: str, bus: AnyBus, clock: NodeClock | None = None, names: Names | None = None) -> None:
         self.name = name
+        self.session: Path | None = bus.directory if isinstance(bus, Bus) else None
         self.bus: AnyBus = NamedBus(bus, names) if names else bus
         self.clock: NodeClock = clock or MonotonicClock()
         self.stop = threading.Event()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from seesay import topics
 from seesay.messages import ClockTick
 from seesay.nodes.runtime import Node
+from seesay.nodes.stop_orders import StopOrders
 
 BEHIND_S = 0.2   # a simulation that is further behind its pace than this gives up catching up
 
@@ -31,15 +32,15 @@ def run(node: Node, config: Config) -> None:
     from seesay.sim.world import World
 
     world = World(demo_task(config.task, config.seed).scene)
-    judge, stops = TaskJudge(node, world), node.subscribe(topics.EMERGENCY_STOP)
+    judge, stops = TaskJudge(node, world), StopOrders(node)
     commands, engaged = node.subscribe(topics.ARM_COMMAND), False
     with Cameras(world) as cameras:
         pictures = _rounds(cameras.names, config.image_hz)
         due_s, camera = next(pictures)
         node.ready(f"seed {config.seed}")
         for _ in _paced(node, 1 / config.state_hz, config.speed):
-            for order in stops.take_all():
-                engaged = order.message.engaged
+            for order in stops.news():
+                engaged = order.engaged
             if engaged:
                 world.hold()
             command = commands.take(0)

@@ -1,5 +1,7 @@
 """Simulator, executor and judge as processes on a real bus: a goal is run by the arm, and the true state has the last word."""
 
+import os
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,14 +24,19 @@ NODES = (
 
 
 @pytest.fixture(scope="module")
-def bus() -> Iterator[Bus]:
+def supervisor() -> Iterator[Supervisor]:
     launch = Launch("test", clock="sim", nodes=NODES)
     with (
         tempfile.TemporaryDirectory(prefix="ss-") as session,   # a short one, since the path of a socket is limited
         Supervisor(launch, session) as supervisor,
-        Bus(session, "test") as bus,
     ):
         supervisor.wait_ready(100)
+        yield supervisor
+
+
+@pytest.fixture(scope="module")
+def bus(supervisor: Supervisor) -> Iterator[Bus]:
+    with Bus(supervisor.session, "test") as bus:
         yield bus
 
 
@@ -73,7 +80,7 @@ def test_the_simulator_publishes_what_its_cameras_see(bus: Bus) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_a_goal_is_run_judged_and_stopped(bus: Bus) -> None:
+def test_a_goal_is_run_judged_and_stopped(bus: Bus, supervisor: Supervisor) -> None:
     instructions, ends = bus.publisher(topics.INSTRUCTION), bus.publisher(topics.TASK_RESULT)
     verdicts, stops = bus.subscriber(topics.TASK_VERDICT), bus.publisher(topics.EMERGENCY_STOP)
     assert all(publisher.wait_for_subscribers(1, 30) for publisher in (instructions, ends))
@@ -91,3 +98,14 @@ def test_a_goal_is_run_judged_and_stopped(bus: Bus) -> None:
     second = run(bus, "g2")
     assert second.outcome == "stopped"
     assert "a person is near" in second.message
+
+    executor = supervisor.nodes()[2]
+    os.kill(executor.pid, signal.SIGKILL)
+    states = bus.subscriber(topics.LAUNCH_STATUS)
+    while (state := states.take(30)) is not None:
+        if (state.message.processes[2].state, state.message.processes[2].restarts) == ("ready", 1):
+            break
+    third = run(bus, "g3")
+    assert third.outcome == "stopped"
+    assert "a person is near" in third.message
+    stops.send(EmergencyStop(Header(0), False))
