@@ -142,7 +142,7 @@ def test_tokens_that_merge_across_the_boundary(context: str, phrases: list[str],
 
 def test_the_side_of_the_blank_does_not_matter() -> None:
     scorer = byte_scorer(merging(MERGES))
-    assert scorer.score("1. ", ["done", "go"]) == scorer.score("1.", [" done", " go"])
+    assert scorer.score("1. ", ["done", "go"]) == pytest.approx(scorer.score("1.", [" done", " go"]), abs=1e-4)
 
 
 def test_two_blanks_are_refused() -> None:
