@@ -12,7 +12,7 @@ from seesay.errors import MessageError, ModelError
 from seesay.messages import Detections, Header, Image, PromptSet
 from seesay.perception.boxes import suppress
 from seesay.perception.embedded import EMBEDDED, load
-from seesay.perception.owlvit import Owl
+from seesay.perception.owlvit import ImageCode, Owl
 from seesay.perception.prompts import clean
 
 DEFAULT_THRESHOLD = 0.1
@@ -68,14 +68,20 @@ class Detector:
             self.check(prompts)
             code = self.owl.encode_image(rgb)
             probabilities = self.owl.logits(code, prompts).sigmoid().cpu().numpy()
-            corners = _corners(code.boxes.cpu().numpy(), self.owl.preprocess.span(height, width), height, width)
-            boxes, scores, indices = self._select(corners, probabilities)
+            boxes, scores, indices = self.select(self.corners(code, height, width), probabilities)
         return Detections(header, version, prompts, self.name, height, width, boxes, scores, indices)
 
-    def _select(
+    def corners(self, code: ImageCode, height: int, width: int) -> NDArray[np.float32]:
+        """`(P, 4) float32` xyxy pixels of every token's box in a picture of that size, clipped to it."""
+        return _corners(code.boxes.cpu().numpy(), self.owl.preprocess.span(height, width), height, width)
+
+    def select(
         self, corners: NDArray[np.float32], probabilities: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
-        """Multi-label: each (box, prompt) pair over the threshold stands for itself; suppression within a prompt only."""
+        """From `(P, 4)` corners and `(P, Q)` probabilities to (boxes `(N, 4)`, scores `(N,)`, prompt indices `(N,)`), best first.
+
+        Multi-label: each (box, prompt) pair over the threshold stands for itself; suppression within a prompt only.
+        """
         solid = (corners[:, 2] - corners[:, 0] >= 1) & (corners[:, 3] - corners[:, 1] >= 1)
         tokens, indices = np.nonzero((probabilities > self.threshold) & solid[:, None])
         scores = probabilities[tokens, indices]
