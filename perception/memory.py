@@ -111,8 +111,8 @@ class VisualMemory:
                 for parts in zip(*((frame.units, frame.shift, frame.scale) for frame in some), strict=True)
             )
             with torch.inference_mode():
-                probabilities = (((vectors.float() @ queries.T) * units + shift) * scale).sigmoid().cpu().numpy()
-            sure = (probabilities > self._detector.threshold).any(axis=1)
+                probabilities: NDArray[np.float32] = (((vectors.float() @ queries.T) * units + shift) * scale).sigmoid().cpu().numpy()
+            sure = probabilities.max(axis=1) > self._detector.threshold
             ends = np.cumsum([len(frame.vectors) for frame in some])
             for frame, end in zip(some, ends, strict=True):
                 tokens = slice(end - len(frame.vectors), end)
