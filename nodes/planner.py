@@ -29,6 +29,7 @@ class Config:
 
 
 def run(node: Node, config: Config) -> None:
+    from seesay.nodes.planner_services import PlannerServices
     from seesay.planner.backends import load_scorer
     from seesay.planner.saycan import SayCan
     from seesay.planner.skills import load_library
@@ -39,6 +40,7 @@ def run(node: Node, config: Config) -> None:
     saycan.warm()
     instructions, results = node.bus.subscriber(topics.INSTRUCTION), node.bus.subscriber(topics.SKILL_RESULT)
     objects, arm = node.bus.subscriber(topics.OBJECTS), node.bus.subscriber(topics.ARM_STATE)
+    services = PlannerServices(node, saycan, objects, arm)
     node.ready(config.lm)
 
     def begin(instruction: Instruction) -> Task:
@@ -59,7 +61,8 @@ def run(node: Node, config: Config) -> None:
         if task is None:
             continue
         seen, gripper = objects.latest(), arm.latest()
-        move = task.advance(seen.message if seen else None, node.clock.now_ns(), gripper.message if gripper else None)
+        with services.model:
+            move = task.advance(seen.message if seen else None, node.clock.now_ns(), gripper.message if gripper else None)
         if isinstance(move, Act | End) and move.step is not None:
             node.publish(topics.PLAN_STEP, move.step)
         if isinstance(move, Act):

@@ -155,9 +155,19 @@ class SayCan:
         if step.choice is None or step.candidates[step.choice].skill == DONE:
             raise SkillError("expected a step that moves something: nothing is feasible, or the task is done")
         chosen = step.candidates[step.choice]
-        targets = {argument: self._target(name, objects, step.header.stamp_ns) for argument, name in chosen.arguments.items()}
-        name = goal_id or f"{step.instruction_id}/{step.step}"
-        return SkillGoal(step.header, name, chosen.skill, chosen.phrase, targets)
+        return self.bind(chosen, objects, step.header, goal_id or f"{step.instruction_id}/{step.step}")
+
+    def bind(self, option: Option | Candidate, objects: Objects, header: Header, goal_id: str) -> SkillGoal:
+        """An option as a goal, decided at `header.stamp_ns`. Raises SkillError if an object of it is not seen."""
+        targets = {argument: self._target(name, objects, header.stamp_ns) for argument, name in option.arguments.items()}
+        return SkillGoal(header, goal_id, option.skill, option.phrase, targets)
+
+    def score(self, instruction: str, history: Sequence[StepRecord], phrases: Sequence[str]) -> list[float]:
+        """log p of each phrase as the next step in the planner's dialogue; see `LanguageScorer.score`.
+
+        Raises SkillError for an empty or overlong instruction, ContextError if the prompt is too long even without its examples.
+        """
+        return self._fitting(instruction, history, lambda context: self._scorer.score(context, phrases, self.dialogue.terminator))
 
     def _target(self, name: str, objects: Objects, now_ns: int) -> Target:
         if name in self.library.places:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seesay.errors import ContextError, ModelError, SkillError
@@ -66,10 +67,12 @@ class Task:
         timeout_s: float = 600.0,
         verify: bool = True,
         expand: bool = True,
+        history: Sequence[StepRecord] = (),
     ) -> None:
         """max_steps: executed steps in all; max_failures: in a row; patience_s: how long to look for an object that the instruction
         names before refusing; timeout_s: for the whole task. verify: whether perception decides if a step had its effect and a goal is
-        reached, not only the executor and the language model. expand: whether to read the instruction; without, plain SayCan."""
+        reached, not only the executor and the language model. expand: whether to read the instruction; without, plain SayCan.
+        history: steps that somebody else has run already, phrases of the library."""
         self.instruction = instruction
         self.history: list[StepRecord] = []
         self.ended: TaskResult | None = None
@@ -87,6 +90,8 @@ class Task:
         self._anchors = Anchors()
         self._check = verify
         self._doubted_ns = 0
+        for record in history:
+            self._record(record)
 
     @property
     def goal(self) -> SkillGoal | None:

@@ -554,3 +554,85 @@ class LifecycleRequest:
 
     header: Header
     transition: Transition = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectsRequest:
+    """Asks the planner for the objects that it plans with: those that may go by `name`, or all if it is empty."""
+
+    header: Header
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AffordancesRequest:
+    """Asks what can be done now. `history`: phrases of the steps that have been done so far."""
+
+    header: Header
+    history: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Affordance:
+    """One option of the skill library: p(success) in [0, 1] now, what lowers it, and the goal that runs it.
+
+    goal: None for `done`, and where an object of it is not seen.
+    """
+
+    phrase: str
+    probability: float
+    reasons: tuple[str, ...] = ()
+    goal: SkillGoal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Affordances:
+    """Every option in library order, `done` last."""
+
+    header: Header
+    affordances: tuple[Affordance, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRequest:
+    """Asks the language model how well each phrase would go on after `instruction` and the steps of `history`.
+
+    phrases: at most 256; empty for every option of the library.
+    """
+
+    header: Header
+    instruction: str
+    phrases: tuple[str, ...] = ()
+    history: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """log_p: natural log-probability of each of `phrases` with its terminator."""
+
+    header: Header
+    phrases: tuple[str, ...]
+    log_p: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """Asks for the next step of `instruction` from how things stand now. `history`: phrases of the steps that have been done so far."""
+
+    header: Header
+    instruction: str
+    history: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The next step: a `goal` to run, or the `result` if nothing is left to do or can be done, or neither: look again and ask again.
+
+    step: the decision behind it, None where none was made. message: says it in words.
+    """
+
+    header: Header
+    message: str
+    step: PlanStep | None = None
+    goal: SkillGoal | None = None
+    result: TaskResult | None = None
