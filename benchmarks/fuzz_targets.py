@@ -20,7 +20,6 @@ import msgpack  # type: ignore[import-untyped]
 import numpy as np
 
 from seesay import codec, keys, masks, messages
-from seesay._envelope import REPLAY, Envelope
 from seesay._link import STAMPS, Greeting, head, read_head, read_reason, read_stamps, read_wanted, wanted
 from seesay._pictures import compress, decompress
 from seesay.calls import CallHead, Kind
@@ -204,7 +203,7 @@ def _pictures() -> list[bytes]:
 _TARGETS: dict[str, Callable[[bytes], object]] = {
     "codec": _codec,
     "fields": _fields,
-    "envelope": Envelope.unpack,
+    "envelope": codec.Envelope.unpack,
     "call": CallHead.unpack,
     "link": _link,
     "greeting": _greeting,
@@ -216,7 +215,10 @@ _TARGETS: dict[str, Callable[[bytes], object]] = {
 _EXAMPLES: dict[str, Callable[[], list[bytes]]] = {
     "codec": lambda: [bytes([number]) + join(codec.encode(sample(codec.MESSAGES[kind]))) for number, kind in enumerate(_KINDS)],
     "fields": lambda: [bytes([number]) for number in range(len(_KINDS))],
-    "envelope": lambda: [Envelope("camera", bytes(16), 7, 8, "key").pack(), Envelope("a", b"\xff" * 16, 1, 2, flags=REPLAY).pack()],
+    "envelope": lambda: [
+        codec.Envelope("camera", bytes(16), 7, 8, "key").carrying(codec.NOTHING).pack(),
+        codec.Envelope("a", b"\xff" * 16, 1, 2, flags=codec.REPLAY).carrying(b"\x81\xa1a\x01", codec.Ref(5, 4, 3, (2, 1))).pack(),
+    ],
     "call": lambda: [CallHead(kind, bytes(16), 5, 1, "why").pack() for kind in Kind],
     "link": lambda: [
         join([head(b"P"), STAMPS.pack(1, 2, 3)]), join(wanted(["prompts", "camera/front/image"])), join([head(b"B"), b"\x1b[31mgone"]),

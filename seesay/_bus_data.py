@@ -1,8 +1,8 @@
 """The ZeroMQ sockets of topics: their options, and messages through them.
 
-A message is `[topic NUL, envelope, header, array buffers ...]`, or `[topic NUL, envelope, header, ring reference]` when the buffers are in
-shared memory. A beat is `[topic NUL, envelope, terms]`. A subscriber sends its terms as one more subscription, to `topic NUL SOH terms`,
-which no message matches.
+A message is one frame, `topic NUL envelope`, followed by its array buffers as frames of their own unless they are in shared memory. The
+envelope of a beat carries the publisher's terms as its key. A subscriber sends its terms as one more subscription, to `topic NUL SOH
+terms`, which no message matches.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import zmq
 
-from seesay.codec import Part
+from seesay.codec import MAX_PARTS, Part
 from seesay.topics import Topic
 
 Socket = zmq.Socket[bytes]
@@ -36,23 +36,25 @@ def configure(socket: Socket, topic: Topic[Any], ring: bool) -> None:
         socket.setsockopt(option, value)
 
 
-def send(socket: Socket, frames: Sequence[Part]) -> None:
-    """Send the first three frames as copies, for they are small, and the rest without."""
-    last = len(frames) - 1
-    for place, frame in enumerate(frames):
-        socket.send(frame, zmq.NOBLOCK | (zmq.SNDMORE if place < last else 0), copy=place < 3 or len(frame) < RING_BYTES)
+def send(socket: Socket, first: bytes, buffers: Sequence[Part]) -> None:
+    """Send a message; large buffers are not copied."""
+    for part in (first, *buffers[:-1]) if buffers else ():
+        socket.send(part, zmq.NOBLOCK | zmq.SNDMORE, copy=len(part) < RING_BYTES)
+    last = buffers[-1] if buffers else first
+    socket.send(last, zmq.NOBLOCK, copy=len(last) < RING_BYTES)
 
 
-def receive(socket: Socket, most: int) -> list[Part] | None:
-    """Return the next message, cut off after `most` frames; None if there is none."""
-    try:
-        frame = socket.recv(zmq.NOBLOCK, copy=False)
-    except zmq.Again:
+def receive(socket: Socket) -> list[Part] | None:
+    """Return the frames of the next message, one too many if there are more than a message has; None if there is none.
+
+    After None the socket's descriptor tells of the next message.
+    """
+    if not int(socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
         return None
-    frames: list[Part] = []
-    while True:
-        if len(frames) < most:
-            frames.append(frame.bytes if len(frame) < RING_BYTES else frame.buffer)
-        if not frame.more:
-            return frames
+    frame = socket.recv(zmq.NOBLOCK, copy=False)
+    frames: list[Part] = [frame.bytes]
+    while frame.more:
         frame = socket.recv(zmq.NOBLOCK, copy=False)
+        if len(frames) <= MAX_PARTS:
+            frames.append(frame.bytes if len(frame) < RING_BYTES else frame.buffer)
+    return frames

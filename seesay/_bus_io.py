@@ -20,6 +20,7 @@ from seesay._bus_data import Socket
 from seesay._bus_fds import RingServer
 from seesay._bus_in import Inlet
 from seesay._bus_out import Outlet
+from seesay._bus_watch import Watch
 from seesay._publisher import Publisher
 from seesay._subscriber import Subscriber
 from seesay.errors import BusError
@@ -43,7 +44,7 @@ class SocketThread:
         self._node = node
         self._outlets: dict[int, Outlet] = {}
         self._servers: dict[int, RingServer] = {}
-        self._inlets: dict[Socket, Inlet] = {}
+        self._inlets: dict[int, Inlet] = {}
         self._work: deque[tuple[Callable[[], None], Future[None]]] = deque()
         self._stopping = False
         self._changed_ns, self._settled = 0, 0
@@ -51,8 +52,8 @@ class SocketThread:
         self._wake_out.setblocking(False)
         self._wake_in.setblocking(False)
         self._context: zmq.Context[Socket] = zmq.Context()
-        self._poller = zmq.Poller()
-        self._poller.register(self._wake_out, zmq.POLLIN)
+        self._watch = Watch()
+        self._watch.add(self._wake_out.fileno())
         self._stop_lock = threading.Lock()
         self._joined = False
         self._thread = threading.Thread(target=self._main, name=f"bus-{node}", daemon=True)
@@ -77,9 +78,10 @@ class SocketThread:
         """Subscribe, and connect to the publishers that are there."""
 
         def work() -> None:
-            inlet = Inlet(subscriber, self._directory, self._context, self._poller)
-            self._inlets[inlet.socket] = inlet
+            inlet = Inlet(subscriber, self._directory, self._context, self._watch)
+            self._inlets[inlet.descriptor] = inlet
             inlet.scan(list_sockets(self._directory))
+            subscriber.waiter = inlet
 
         self._run(work)
 
@@ -117,21 +119,20 @@ class SocketThread:
 
     def _register_server(self, server: RingServer) -> None:
         self._servers[server.fileno()] = server
-        self._poller.register(server.fileno(), zmq.POLLIN)
+        self._watch.add(server.fileno())
 
     def _register(self, outlet: Outlet) -> None:
         descriptor = outlet.socket.fileno()
         self._outlets[descriptor] = outlet
-        self._poller.register(descriptor, zmq.POLLIN)
+        self._watch.add(descriptor)
         outlet.answer()
 
     def _main(self) -> None:
         next_scan = 0.0
         try:
             while not self._stopping:
-                ready = self._poller.poll(max(0, int(1000 * (next_scan - time.monotonic())) + 1))
-                for item, _ in ready:
-                    self._handle(item)
+                for descriptor in self._watch.wait(next_scan - time.monotonic()):
+                    self._handle(descriptor)
                 self._do_work()
                 if time.monotonic() >= next_scan:
                     self._look_around()
@@ -140,22 +141,20 @@ class SocketThread:
             _log.exception("the bus of node %s failed", self._node)
         finally:
             self._close()
-            self._at_end()
 
-    def _handle(self, item: Any) -> None:
-        """Serve what is ready: a subscriber's socket, or a descriptor."""
-        if item in self._inlets:
-            self._inlets[item].receive()
-        elif item in self._outlets:
-            self._outlets[item].answer()
-        elif item in self._servers:
-            self._servers[item].answer()
-        elif item == self._wake_out.fileno():
+    def _handle(self, descriptor: int) -> None:
+        if descriptor in self._inlets:
+            self._inlets[descriptor].receive()
+        elif descriptor in self._outlets:
+            self._outlets[descriptor].answer()
+        elif descriptor in self._servers:
+            self._servers[descriptor].answer()
+        elif descriptor == self._wake_out.fileno():
             self._wake_out.recv(65536)
         else:
             for inlet in self._inlets.values():
-                if item in inlet.requests:
-                    inlet.map_ring(item)
+                if descriptor in inlet.requests:
+                    inlet.map_ring(descriptor)
 
     def _do_work(self) -> None:
         while self._work:
@@ -190,11 +189,13 @@ class SocketThread:
         self._stopping = True
         for outlet in self._outlets.values():
             outlet.close()
+        self._at_end()
         for inlet in self._inlets.values():
             inlet.close()
         self._context.term()
         for outlet in self._outlets.values():
             outlet.unlink()
+        self._watch.close()
         self._wake_out.close()
         while self._work:
             self._work.popleft()[1].set_exception(self._closed())

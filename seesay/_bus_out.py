@@ -7,7 +7,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,10 @@ import zmq
 from seesay import _ring
 from seesay._bus_data import RING_BYTES, Socket, configure, prefix_of, send
 from seesay._bus_fds import RingServer
-from seesay._envelope import BEAT, FAREWELL, REPLAY, RING, Envelope, Terms
 from seesay._publisher import Publisher
-from seesay._ring import Ref, RingWriter, Slot
-from seesay.codec import Part
+from seesay._ring import RingWriter, Slot
+from seesay._terms import Terms
+from seesay.codec import BEAT, FAREWELL, NOTHING, Envelope, Part
 from seesay.errors import BusError, WireError
 from seesay.session import check_path, lock_socket
 from seesay.topics import Topic
@@ -32,13 +31,7 @@ _LINGER_MS = 300
 _SLOTS = {"latest": 4, "all": 8}
 
 
-@dataclass(slots=True)
-class _Sent:
-    """What was sent and may be sent again; `ref` says where its buffers are, if they are not among the parts."""
-
-    head: Envelope
-    parts: Sequence[Part]
-    ref: Ref | None
+_Sent = tuple[Envelope, Sequence[Part]]
 
 
 class Outlet:
@@ -95,16 +88,16 @@ class Outlet:
                 ref = slot.fill(parts[1:]) if slot is not None else None
             else:
                 ref = slot.commit(sizes) if slot is not None else None
-            sent = _Sent(head, parts, None) if ref is None else _Sent(head._replace(flags=head.flags | RING), [parts[0], ref.pack()], ref)
+            head, buffers = head.carrying(parts[0], ref), parts[1:] if ref is None else ()
             if self.topic.latched:
                 self._latched.pop(head.key, None)
-                self._latched[head.key] = sent
+                self._latched[head.key] = (head, buffers)
                 if len(self._latched) > self.topic.depth:
                     del self._latched[next(iter(self._latched))]
             elif early:
-                self._early = [*self._early, sent][-self.topic.depth :]
+                self._early = [*self._early, (head, buffers)][-self.topic.depth :]
             if self.publisher.subscribers:
-                self._send(sent)
+                self._send(head, buffers)
                 if int(self.socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
                     self._answer()
 
@@ -182,22 +175,21 @@ class Outlet:
         """Tell a newcomer what it missed, before anything new; others know it by its numbers."""
         if time.monotonic() - self._opened > JOIN_S:
             self._early.clear()
-        known = {sent.head.sequence: sent for sent in [*self._latched.values(), *self._early]}
-        for _, sent in sorted(known.items()):
-            if sent.ref is None or (self._ring is not None and self._ring.holds(sent.ref)):
-                self._send(_Sent(sent.head._replace(flags=sent.head.flags | REPLAY), sent.parts, sent.ref))
+        known = {head.sequence: (head, buffers) for head, buffers in [*self._latched.values(), *self._early]}
+        for _, (head, buffers) in sorted(known.items()):
+            if head.ref is None or (self._ring is not None and self._ring.holds(head.ref)):
+                self._send(head.repeated(), buffers)
 
     def _meet(self, words: bytes) -> None:
         try:
-            self.publisher.meet(Terms.unpack(words))
+            self.publisher.meet(Terms.unpack(words.decode(errors="replace")))
         except WireError as error:
             _log.warning("topic %s: a subscriber sent no terms: %s", self.topic.name, error)
 
     def _say(self, flags: int) -> None:
         terms = Terms.of(self.publisher.node, self.topic).pack()
-        send(self.socket, [self._prefix, self.publisher.envelope(flags=flags).pack(), terms])
-        self._spoke = time.monotonic()
+        self._send(self.publisher.envelope(terms, flags).carrying(NOTHING), ())
 
-    def _send(self, sent: _Sent) -> None:
-        send(self.socket, [self._prefix, sent.head.pack(), *sent.parts])
+    def _send(self, head: Envelope, buffers: Sequence[Part]) -> None:
+        send(self.socket, self._prefix + head.pack(), buffers)
         self._spoke = time.monotonic()

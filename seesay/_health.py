@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seesay._envelope import REPLAY, Envelope
+from seesay.codec import REPLAY, Envelope
 from seesay.topics import Topic
 
 _MAX_KEYS = 1024
@@ -130,7 +130,7 @@ class Health:
     def stats(self) -> Stats:
         now, arrivals, wanted = time.monotonic(), self._arrivals, self._topic.rate_hz
         rate = (len(arrivals) - 1) / max(now - arrivals[0], 1e-9) if len(arrivals) > 1 else 0.0
-        p50, p99 = np.percentile(self._ages_ms, (50, 99)).tolist() if self._ages_ms else (None, None)
+        p50, p99 = np.percentile(list(self._ages_ms), (50, 99)).tolist() if self._ages_ms else (None, None)
         return Stats(
             self._received, self.dropped, self._gaps, self.torn, self.invalid, self._restarts, now - arrivals[-1] if arrivals else None,
             p50, p99, rate, wanted == 0 or rate >= 0.8 * wanted, self._late + self._overdue(now),

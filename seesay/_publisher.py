@@ -6,16 +6,16 @@ import math
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seesay._envelope import Envelope, Terms, compare
 from seesay._ring import Slot
-from seesay.codec import DTYPES, Part, encode
+from seesay._terms import Terms, compare
+from seesay.codec import DTYPES, Envelope, Part, encode
 from seesay.errors import BusError, MessageError
 from seesay.messages import MAX_PICTURE_PIXELS, PIXELS, Encoding, Header, Image
 from seesay.topics import Topic
@@ -54,10 +54,12 @@ class Publisher(Generic[M]):
 
         Raises BusError for another type than the topic's, and WireError for what cannot be encoded.
         """
-        return self._send(message, None)
+        if not isinstance(message, self.topic.type):
+            raise BusError(f"topic {self.topic.name}: expected {self.topic.type.__name__}, got {type(message).__name__}")
+        key = str(getattr(message, self.topic.key))[:256] if self.topic.key else ""
+        return self._send(key, encode(message), None)
 
-    @contextmanager
-    def loan(self, height: int, width: int, encoding: Encoding, header: Header) -> Iterator[NDArray[Any]]:
+    def loan(self, height: int, width: int, encoding: Encoding, header: Header) -> Loan:
         """Lend an array for a picture to be written in place: `(H, W, 3)` or `(H, W)`, its dtype by `encoding` as in `Image.data`.
 
         What it holds at first is not defined. It is sent at the end of the block, without a copy, unless the block raises.
@@ -71,19 +73,7 @@ class Publisher(Generic[M]):
             raise BusError(f"topic {self.topic.name}: expected a topic of images for a loan, it carries {self.topic.type.__name__}")
         if encoding not in PIXELS or height < 1 or width < 1 or height * width > MAX_PICTURE_PIXELS:
             raise MessageError(f"loan: expected 1 to {MAX_PICTURE_PIXELS} pixels of {', '.join(PIXELS)}, got {height}x{width} {encoding!r}")
-        name, channels = PIXELS[encoding]
-        shape, dtype = (height, width, channels)[: 3 if channels > 1 else 2], DTYPES[name]
-        slot = self._transmitter.reserve(math.prod(shape) * dtype.itemsize)
-        pixels: NDArray[Any] = np.empty(shape, dtype) if slot is None else np.ndarray(shape, dtype, slot.pixels.data)
-        try:
-            yield pixels
-        except BaseException:
-            if slot is not None:
-                slot.discard()
-            raise
-        if slot is not None:
-            pixels.flags.writeable = False
-        self._send(Image(header, encoding, pixels), slot)
+        return Loan(self._transmitter, self._send, height, width, encoding, header)
 
     def wait_for_subscribers(self, count: int = 1, timeout: float | None = None) -> bool:
         """Wait until `count` subscribers are there; tell whether they are."""
@@ -104,12 +94,51 @@ class Publisher(Generic[M]):
         """For a transport: an envelope stamped now."""
         return Envelope(self.node, self.instance, self.sequence, time.monotonic_ns(), key, flags)
 
-    def _send(self, message: Any, slot: Slot | None) -> int:
-        if not isinstance(message, self.topic.type):
-            raise BusError(f"topic {self.topic.name}: expected {self.topic.type.__name__}, got {type(message).__name__}")
-        parts = encode(message)
-        key = str(getattr(message, self.topic.key))[:256] if self.topic.key else ""
+    def _send(self, key: str, parts: Sequence[Part], slot: Slot | None) -> int:
         with self._lock:
             self.sequence += 1
             self._transmitter.transmit(self.envelope(key), parts, slot)
             return self.sequence
+
+
+class Loan:
+    """A picture that is being written. What can be done before it is written is done then, so that it leaves at once."""
+
+    def __init__(
+        self,
+        transmitter: Transmitter,
+        send: Callable[[str, Sequence[Part], Slot | None], int],
+        height: int,
+        width: int,
+        encoding: Encoding,
+        header: Header,
+    ) -> None:
+        self._transmitter = transmitter
+        self._send = send
+        self._shape = (height, width, 3) if PIXELS[encoding][1] == 3 else (height, width)
+        self._encoding: Encoding = encoding
+        self._header = header
+
+    def __enter__(self) -> NDArray[Any]:
+        dtype = DTYPES[PIXELS[self._encoding][0]]
+        self._slot = self._transmitter.reserve(math.prod(self._shape) * dtype.itemsize)
+        try:
+            pixels: NDArray[Any] = np.ndarray(self._shape, dtype, self._slot.pixels.data if self._slot else None)
+            self._pixels = pixels
+            self._parts = encode(Image(self._header, self._encoding, pixels))
+        except BaseException:
+            self._discard()
+            raise
+        return pixels
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is not None:
+            self._discard()
+            return
+        self._send("", self._parts, self._slot)
+        if self._slot is not None:
+            self._pixels.flags.writeable = False
+
+    def _discard(self) -> None:
+        if self._slot is not None:
+            self._slot.discard()

@@ -15,12 +15,11 @@ import platform
 import struct
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seesay.codec import MAX_PARTS, Part
+from seesay.codec import Part, Ref
 from seesay.errors import BusError, WireError
 
 AVAILABLE = sys.platform == "linux" and platform.machine() in ("x86_64", "AMD64")
@@ -32,38 +31,13 @@ _ALIGN = 64
 _SEALS = 0x0001 | 0x0002 | 0x0004 | 0x0010   # F_SEAL_SEAL, SHRINK, GROW, FUTURE_WRITE (linux/fcntl.h; not all are in Python's fcntl)
 _ADD_SEALS, _GET_SEALS = 1033, 1034
 _POPULATE = 0x8000
-_REF = struct.Struct("<QQI")
 _RING = struct.Struct("<QIQ")
-
-
-class Ref(NamedTuple):
-    """Where a message's array buffers lie, one after another at multiples of 64 bytes.
-
-    On the wire: ring u64, generation u64, slot u32, then the sizes as u64, all little-endian.
-    """
-
-    ring: int
-    generation: int
-    slot: int
-    sizes: tuple[int, ...]
-
-    def pack(self) -> bytes:
-        return _REF.pack(self.ring, self.generation, self.slot) + struct.pack(f"<{len(self.sizes)}Q", *self.sizes)
-
-    @classmethod
-    def unpack(cls, data: Part) -> Ref:
-        """Raises WireError unless `data` names a finished slot and between 1 and `MAX_PARTS` sizes."""
-        count, rest = divmod(len(data) - _REF.size, 8)
-        if rest or not 1 <= count <= MAX_PARTS:
-            raise WireError(f"ring reference: expected 1 to {MAX_PARTS} sizes, got {len(data)} bytes")
-        ring, generation, slot = _REF.unpack_from(data)
-        if generation == 0 or generation % 2:
-            raise WireError(f"ring reference: expected an even generation above 0, got {generation}")
-        return cls(ring, generation, slot, struct.unpack_from(f"<{count}Q", data, _REF.size))
 
 
 def offsets(sizes: Sequence[int]) -> tuple[list[int], int]:
     """Return where buffers of these sizes begin in a slot, and how many bytes they take together."""
+    if len(sizes) == 1:
+        return [0], sizes[0]
     starts, end = [], 0
     for size in sizes:
         starts.append(end)
@@ -104,7 +78,7 @@ class RingWriter:
             raise BusError("shared memory: expected Linux on x86-64")
         if not 1 <= slots <= MAX_SLOTS or not 1 <= slot_bytes <= MAX_SLOT_BYTES:
             raise BusError(f"shared memory: expected at most {MAX_SLOTS} slots of {MAX_SLOT_BYTES} bytes, got {slots} of {slot_bytes}")
-        self.id = int.from_bytes(os.urandom(8), "little")
+        self.id = int.from_bytes(os.urandom(8), "little") >> 1
         self.slots = slots
         self.slot_bytes = -(-slot_bytes // _PAGE) * _PAGE
         self._next = 0
@@ -174,7 +148,7 @@ class RingReader:
 
     def find(self, ref: Ref) -> SlotView:
         """Return the buffers that `ref` names. Raises WireError if they are not in the ring."""
-        if ref.ring != self.id or ref.slot >= self.slots or offsets(ref.sizes)[1] > self.slot_bytes:
+        if ref.ring != self.id or ref.generation % 2 or not ref.generation or ref.slot >= self.slots or offsets(ref.sizes)[1] > self.slot_bytes:
             size = f"{self.slots} slots of {self.slot_bytes} bytes"
             raise WireError(f"ring reference: expected {size}, got slot {ref.slot} and {ref.sizes[:4]}")
         return SlotView(self, ref)
@@ -212,5 +186,5 @@ class SlotView:
         return self._split(own.data) if self.intact() else None
 
     def _split(self, whole: memoryview) -> list[memoryview]:
-        starts, _ = offsets(self._ref.sizes)
-        return [whole[start : start + size] for start, size in zip(starts, self._ref.sizes, strict=True)]
+        sizes = self._ref.sizes
+        return [whole[start : start + size] for start, size in zip(offsets(sizes)[0], sizes, strict=True)] if len(sizes) > 1 else [whole]

@@ -6,14 +6,14 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from seesay._envelope import Envelope, Terms, compare
 from seesay._health import Health, Stats
 from seesay._ring import SlotView
-from seesay.codec import Part, decode
+from seesay._terms import Terms, compare
+from seesay.codec import Envelope, Part, decode
 from seesay.errors import WireError
 from seesay.topics import Keep, Topic
 
@@ -41,29 +41,39 @@ class Received(Generic[M]):
 class _Item(Generic[M]):
     """What lies in a mailbox: a message, or where to find its pixels in a publisher's memory."""
 
-    def __init__(self, type_: type[M], head: Envelope, parts: Sequence[Part], place: SlotView | None) -> None:
+    def __init__(self, type_: type[M], head: Envelope, buffers: Sequence[Part], place: SlotView | None) -> None:
         self.head = head
         self._type = type_
-        self._header = parts[0]
         self._place = place
         self._received_ns = time.monotonic_ns()
-        self._opened = self._receive(decode(parts, type_)) if place is None else None
+        self._opened = self._receive(decode([head.header, *buffers], type_)) if place is None else None
 
     def open(self, view: bool = False) -> Received[M] | None:
         """Return the message, with a copy of its pixels unless `view`; None if they have been written over. Raises WireError."""
         if self._opened is not None or self._place is None:
             return self._opened
         if view:
-            message = decode([self._header, *self._place.parts()], self._type, views=True)
+            message = decode([self.head.header, *self._place.parts()], self._type, views=True)
             return self._receive(message, self._place) if self._place.intact() else None
         copy = self._place.copy()
         if copy is not None:
-            self._opened = self._receive(decode([self._header, *copy], self._type))
+            self._opened = self._receive(decode([self.head.header, *copy], self._type))
         return self._opened
 
     def _receive(self, message: M, place: SlotView | None = None) -> Received[M]:
         head = self.head
         return Received(message, head.node, head.sequence, head.sent_ns, self._received_ns, place)
+
+
+class Waiter(Protocol):
+    """A transport by which the consumer itself can receive."""
+
+    def wait(self, seconds: float | None) -> bool:
+        """Receive until something is delivered, the gate opens or the time is up; False at once if another consumer does it already.
+
+        It may return early.
+        """
+        ...
 
 
 class Subscriber(Generic[M]):
@@ -78,6 +88,7 @@ class Subscriber(Generic[M]):
         self._unread: deque[_Item[M]] = deque(maxlen=self.depth)
         self._newest: _Item[M] | None = None
         self._health = Health(topic)
+        self.waiter: Waiter | None = None
 
     def take(self, timeout: float | None = None, view: bool = False) -> Received[M] | None:
         """Return the oldest unread message, which for a keep-latest topic is the newest one.
@@ -87,16 +98,11 @@ class Subscriber(Generic[M]):
         and then ask `Received.intact` whether what was used was whole. Without it they are the consumer's own.
         """
         end = None if timeout is None else time.monotonic() + timeout
-        while True:
-            with self.gate.condition:
-                left = None if end is None else end - time.monotonic()
-                self.gate.condition.wait_for(lambda: self._unread or self.gate.open, left)
-                if not self._unread:
-                    return None
-                item = self._unread.popleft()
+        while (item := self._next(end)) is not None:
             received = self._open(item, view)
             if received is not None:
                 return received
+        return None
 
     def take_all(self) -> list[Received[M]]:
         """Return all unread messages, oldest first, without waiting."""
@@ -122,14 +128,14 @@ class Subscriber(Generic[M]):
         with self.gate.condition:
             return self._health.stats()
 
-    def deliver(self, head: Envelope, parts: Sequence[Part], place: SlotView | None = None, lease_s: float | None = None) -> None:
-        """For a transport: take in one message: its header and array buffers, or only its header with the `place` of the buffers.
+    def deliver(self, head: Envelope, buffers: Sequence[Part], place: SlotView | None = None, lease_s: float | None = None) -> None:
+        """For a transport: take in one message: its envelope with its array buffers or with their `place`.
 
         Only a mailbox of one leaves them there: what waits longer is copied now. Raises WireError, after counting it, for what is not a
         message of the topic.
         """
         try:
-            item = _Item(self.topic.type, head, parts, place)
+            item = _Item(self.topic.type, head, buffers, place)
             torn = self.depth > 1 and item.open() is None
         except WireError:
             self.refuse()
@@ -172,6 +178,19 @@ class Subscriber(Generic[M]):
         for words in news:
             _log.warning("topic %s: %s", self.topic.name, words)
 
+    def _next(self, end: float | None) -> _Item[M] | None:
+        """Return the oldest unread item, waiting for it until `end` of the monotonic clock at most."""
+        while True:
+            with self.gate.condition:
+                if self._unread:
+                    return self._unread.popleft()
+                left = None if end is None else end - time.monotonic()
+                if self.gate.open or (left is not None and left <= 0):
+                    return None
+            if self.waiter is None or not self.waiter.wait(left):
+                with self.gate.condition:
+                    self.gate.condition.wait_for(lambda: self._unread or self.gate.open, left)
+
     def _open(self, item: _Item[M], view: bool) -> Received[M] | None:
         try:
             received = item.open(view)
@@ -179,25 +198,28 @@ class Subscriber(Generic[M]):
             self.refuse()
             _log.warning("topic %s: dropped a message: %s", self.topic.name, error)
             return None
-        with self.gate.condition:
-            if received is None:
+        if received is None:
+            with self.gate.condition:
                 self._health.torn += 1
-            else:
-                self._health.take(item.head)
+        else:
+            self._health.take(item.head)
         return received
 
 
 class Gate:
-    """What all mailboxes of a bus wait on. Once `open`, no call waits any more."""
+    """What all mailboxes of a bus wait on. Once `open`, no call waits any more; `bells` wake those that wait elsewhere."""
 
     def __init__(self) -> None:
         self.condition = threading.Condition()
         self.open = False
+        self.bells: list[Callable[[], None]] = []
 
     def set_open(self) -> None:
         with self.condition:
             self.open = True
             self.condition.notify_all()
+        for ring in list(self.bells):
+            ring()
 
     def wait(self, subscribers: Iterable[Subscriber[Any]], timeout: float | None) -> list[Subscriber[Any]]:
         """Wait until one of `subscribers` has something unread; return those that have."""

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from seesay._envelope import REPLAY, Envelope, Terms
 from seesay._ring import Slot
+from seesay._terms import Terms
 from seesay.actions import ActionClient, Goal
 from seesay.calls import Client
-from seesay.codec import Part
+from seesay.codec import Envelope, Part
 from seesay.memory_calls import MemoryCalls, Switchboard
 from seesay.pubsub import Gate, Mismatch, Publisher, Subscriber, find_mismatches
 from seesay.services import Action, Service
@@ -111,7 +111,7 @@ class _Line:
         return None
 
     def transmit(self, head: Envelope, parts: Sequence[Part], slot: Slot | None) -> None:
-        self._hub.send(self._topic, head, parts)
+        self._hub.send(self._topic, head.carrying(parts[0]), parts[1:])
 
 
 class _Hub:
@@ -124,13 +124,13 @@ class _Hub:
         self._subscribers: list[Subscriber[Any]] = []
         self._latched: dict[str, dict[tuple[bytes, str], tuple[Envelope, Sequence[Part]]]] = {}
 
-    def send(self, topic: Topic[Any], envelope: Envelope, parts: Sequence[Part]) -> None:
+    def send(self, topic: Topic[Any], envelope: Envelope, buffers: Sequence[Part]) -> None:
         with self._lock:
             if topic.latched:
-                self._latched.setdefault(topic.name, {})[envelope.instance, envelope.key] = (envelope, parts)
+                self._latched.setdefault(topic.name, {})[envelope.instance, envelope.key] = (envelope, buffers)
             for subscriber in self._subscribers:
                 if subscriber.topic.name == topic.name:
-                    subscriber.deliver(envelope, parts, lease_s=math.inf)
+                    subscriber.deliver(envelope, buffers, lease_s=math.inf)
 
     def add_publisher(self, publisher: Publisher[Any]) -> None:
         with self._lock:
@@ -143,8 +143,8 @@ class _Hub:
             self._subscribers.append(subscriber)
             for publisher in self._publishers:
                 _introduce(publisher, subscriber)
-            for envelope, parts in self._latched.get(subscriber.topic.name, {}).values():
-                subscriber.deliver(envelope._replace(flags=REPLAY), parts, lease_s=math.inf)
+            for envelope, buffers in self._latched.get(subscriber.topic.name, {}).values():
+                subscriber.deliver(envelope.repeated(), buffers, lease_s=math.inf)
 
     def remove(self, publishers: Iterable[Publisher[Any]], subscribers: Iterable[Subscriber[Any]]) -> None:
         with self._lock:

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seesay._envelope import Envelope
 from seesay.bus import Bus
+from seesay.codec import Envelope
 from seesay.errors import BusError
 from seesay.messages import Header, Image
 from seesay.topics import IMAGE, INSTRUCTION
