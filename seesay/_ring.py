@@ -148,7 +148,8 @@ class RingReader:
 
     def find(self, ref: Ref) -> SlotView:
         """Return the buffers that `ref` names. Raises WireError if they are not in the ring."""
-        if ref.ring != self.id or ref.generation % 2 or not ref.generation or ref.slot >= self.slots or offsets(ref.sizes)[1] > self.slot_bytes:
+        finished = ref.generation > 0 and ref.generation % 2 == 0
+        if ref.ring != self.id or not finished or ref.slot >= self.slots or offsets(ref.sizes)[1] > self.slot_bytes:
             size = f"{self.slots} slots of {self.slot_bytes} bytes"
             raise WireError(f"ring reference: expected {size}, got slot {ref.slot} and {ref.sizes[:4]}")
         return SlotView(self, ref)
