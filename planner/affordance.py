@@ -9,11 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seesay.errors import SkillError
 from seesay.messages import ArmState, Object, Objects
 from seesay.planner.prompt import StepRecord
-from seesay.planner.relations import above, find, holds, inside, moved, near, score_of
-from seesay.planner.skills import DONE, Library, Option
+from seesay.planner.relations import above, find, full, holds, inside, moved, near, satisfied, score_of
+from seesay.planner.skills import DONE, Library, Option, Skill
 
 
 @dataclass(frozen=True)
@@ -27,23 +26,22 @@ class Affordance:
 
 @dataclass(frozen=True)
 class AffordanceModel:
-    """How evidence turns into probability. All factors multiply; each factor below 1 gives a reason.
+    """How evidence turns into probability.
 
-    reach: (x low, y low, x high, y high) metres in the world frame. sure_score: detection score from which on an object is taken
-    as surely seen, below it the factor falls in proportion. fresh_s: age until which evidence counts in full; beyond it the factor
-    halves every half_life_s; older than max_age_s is refused (0). held_force: newtons from which on the gripper holds something.
+    The factors of success multiply to a raw estimate, which the library's calibration turns into a probability; factors of use (the effect
+    holds already, the step before would be undone) multiply that. Each factor below 1 gives a reason.
+
+    sure_score: detection score from which on an object is taken as surely seen, below it the factor falls in proportion. fresh_s: age
+    until which evidence counts in full; beyond it the factor halves every half_life_s; older than max_age_s is refused (0).
+    unmet: factor of a condition that is seen not to hold. unseen: factor of searching for what is not seen.
     """
 
-    reach: tuple[float, float, float, float] = (-0.21, -0.16, 0.21, 0.16)
     sure_score: float = 0.5
     fresh_s: float = 2.0
     half_life_s: float = 5.0
     max_age_s: float = 30.0
-    held_force: float = 0.5
-
-    def __post_init__(self) -> None:
-        if not (self.reach[0] < self.reach[2] and self.reach[1] < self.reach[3]):
-            raise SkillError(f"expected reach as x low, y low, x high, y high, got {self.reach}: correct the planner's settings")
+    unmet: float = 0.02
+    unseen: float = 0.3
 
     def estimate(
         self, option: Option, library: Library, objects: Objects, now_ns: int, gripper: ArmState | None, history: Sequence[StepRecord]
@@ -59,25 +57,43 @@ class AffordanceModel:
                 factors += self._place(name, argument == skill.goes_to, option, library, objects)
                 continue
             thing = find(objects, name)
+            if argument == skill.searches and (thing is None or self._too_old(thing, now_ns)):
+                factors.append((self.unseen, f"{name} not seen so far" if thing is None else f"{name} not seen for long"))
+                continue
             if thing is None:
                 return Affordance(0.0, (f"{name} not seen",))
             stamps.append(thing.last_seen_ns)
             factors += self._seen(name, thing, now_ns)
-            factors += self._reach(name, thing.position)
+            factors += self._reach(name, thing.position, library)
             if argument == skill.picks:
                 factors += self._uncovered(name, thing, objects)
             if argument == skill.goes_to:
                 factors += self._free(thing, name, option, library, objects)
         if skill.picks and skill.goes_to and option.arguments[skill.picks] == option.arguments[skill.goes_to]:
             factors.append((0.0, f"the {option.arguments[skill.picks]} cannot be put on itself"))
-        held = holds(option, library, objects)
-        if held is True:
-            factors.append((0.1, "already there"))
-        elif held is None and any(record.succeeded and record.phrase == option.phrase for record in history):
-            factors.append((0.1, "already done"))
         factors += self._gripper(skill.gripper, gripper)
-        probability = skill.success * math.prod(factor for factor, _ in factors)
-        return Affordance(probability, tuple(reason for factor, reason in factors if factor < 1.0), min(stamps, default=None))
+        for need in skill.needs:
+            if satisfied(need, option.arguments, library.places, objects, gripper) is False:
+                factors.append((self.unmet, f"not {need.verb}: {option.arguments.get(need.name, need.name)}"))
+        raw = skill.success * math.prod(factor for factor, _ in factors)
+        use = self._use(option, skill, library, objects, gripper, history)
+        probability = (library.calibration.probability(skill.name, raw) if library.calibration else raw) * math.prod(f for f, _ in use)
+        return Affordance(probability, tuple(reason for factor, reason in (*factors, *use) if factor < 1.0), min(stamps, default=None))
+
+    def _use(
+        self, option: Option, skill: Skill, library: Library, objects: Objects, gripper: ArmState | None, history: Sequence[StepRecord]
+    ) -> list[tuple[float, str]]:
+        """What makes a step useless though it may succeed."""
+        held = holds(option, library, objects)
+        effects = [satisfied(effect, option.arguments, library.places, objects, gripper, by_all=True) for effect in skill.effects]
+        if held is True or (effects and all(effects)):
+            return [(0.1, "already there" if held else "already so")]
+        if held is None and option.relation and any(record.succeeded and record.phrase == option.phrase for record in history):
+            return [(0.1, "already done")]
+        last = next((o.skill for o in library.candidates() if history and o.phrase == history[-1].phrase), None) if skill.undoes else None
+        if last is not None and last == skill.undoes and history[-1].succeeded:
+            return [(0.1, "would only undo the last step")]
+        return []
 
     def _done(self, library: Library, objects: Objects, history: Sequence[StepRecord]) -> Affordance:
         """A constant, lowered where nothing was done, the last step failed, or its effect is seen not to hold."""
@@ -104,9 +120,12 @@ class AffordanceModel:
             (status, f"{name} is {thing.status}"),
         ]
 
-    def _reach(self, name: str, position: NDArray[np.float64]) -> list[tuple[float, str]]:
+    def _too_old(self, thing: Object, now_ns: int) -> bool:
+        return thing.status == "lost" or (now_ns - thing.last_seen_ns) * 1e-9 > self.max_age_s
+
+    def _reach(self, name: str, position: NDArray[np.float64], library: Library) -> list[tuple[float, str]]:
         x, y = float(position[0]), float(position[1])
-        x_low, y_low, x_high, y_high = self.reach
+        x_low, y_low, x_high, y_high = library.reach
         return [(float(x_low <= x <= x_high and y_low <= y <= y_high), f"{name} out of reach")]
 
     def _uncovered(self, name: str, thing: Object, objects: Objects, moving: Object | None = None) -> list[tuple[float, str]]:
@@ -126,14 +145,14 @@ class AffordanceModel:
         """Whether a named place is within reach and free."""
         position = np.array(library.places[name])
         taken = [other for other in _others(objects, moved(option, library, objects)) if near(other, position)]
-        factors = self._reach(name, position)
+        factors = self._reach(name, position, library)
         return factors + ([(0.3, f"{taken[0].label} is at the {name}")] if goes_to and taken else [])
 
     def _gripper(self, wanted: str, gripper: ArmState | None) -> list[tuple[float, str]]:
-        full = gripper is not None and gripper.grip_force > self.held_force
-        if wanted == "empty" and full:
+        is_full = full(gripper)
+        if wanted == "empty" and is_full is True:
             return [(0.1, "the gripper holds something")]
-        if wanted == "full" and gripper is not None and not full:
+        if wanted == "full" and is_full is False:
             return [(0.05, "the gripper is empty")]
         return []
 

@@ -67,7 +67,7 @@ def clean_instruction(text: str) -> str:
 
 
 def _turn(instruction: str) -> str:
-    return f"Human: {instruction.rstrip('.')}.\nRobot: "
+    return f"Human: {instruction}{'' if instruction.endswith(('.', '?', '!')) else '.'}\nRobot: "
 
 
 def _numbered(steps: Sequence[str], terminator: str) -> str:

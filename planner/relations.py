@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
-from seesay.messages import Object, Objects
+from seesay.messages import ArmState, Object, Objects
+from seesay.planner.conditions import Condition
 from seesay.planner.skills import Library, Option
 
 AT_PLACE = 0.05
@@ -14,6 +17,11 @@ NOW_S = 1.0
 """Seconds before the newest picture within which a thing must have been seen for its place to count as seen now."""
 DOUBT = 0.03
 """Metres beyond a relation's limit up to which it cannot be told whether it holds: positions are measured, not known."""
+
+ROBOT_REACH = 1.0
+"""Metres up to which a thing or a place counts as near the robot."""
+HELD_FORCE = 0.5
+"""Newtons from which on the gripper holds something."""
 
 
 def score_of(thing: Object, name: str) -> float:
@@ -91,3 +99,41 @@ def holds(option: Option, library: Library, objects: Objects) -> bool | None:
 
 def _surely(yes: bool, no: bool) -> bool | None:
     return yes if yes or no else None
+
+
+def full(gripper: ArmState | None) -> bool | None:
+    """Whether the gripper holds something; None if its state is not known."""
+    return None if gripper is None else gripper.grip_force > HELD_FORCE
+
+
+def everything_named(objects: Objects, name: str) -> list[Object]:
+    """All objects that go by a name and are not lost."""
+    return [thing for thing in objects.objects if thing.status != "lost" and score_of(thing, name) > 0.0]
+
+
+def satisfied(
+    condition: Condition,
+    arguments: Mapping[str, str],
+    places: Mapping[str, tuple[float, float, float]],
+    objects: Objects,
+    gripper: ArmState | None,
+    *,
+    by_all: bool = False,
+) -> bool | None:
+    """Whether a condition holds as far as is perceived; None where that cannot be told.
+
+    Several things may go by one name: one that fits is enough, unless `by_all`. Positions are in the frame of `objects`; the robot is
+    where `gripper` is.
+    """
+    if condition.verb in ("empty", "full"):
+        state = full(gripper)
+        return None if state is None else state == (condition.verb == "full")
+    name = arguments.get(condition.name, condition.name)
+    things = everything_named(objects, name)
+    if condition.verb == "held":
+        return any(thing.status == "held" for thing in things)
+    if gripper is None:
+        return None
+    spots = [np.array(places[name])] if name in places else [thing.position for thing in things]
+    at_hand = [bool(np.hypot(*(spot[:2] - gripper.position[:2])) <= ROBOT_REACH) for spot in spots]
+    return bool(at_hand) and (all(at_hand) if by_all else any(at_hand))

@@ -159,7 +159,10 @@ class SayCan:
 
     def bind(self, option: Option | Candidate, objects: Objects, header: Header, goal_id: str) -> SkillGoal:
         """An option as a goal, decided at `header.stamp_ns`. Raises SkillError if an object of it is not seen."""
-        targets = {argument: self._target(name, objects, header.stamp_ns) for argument, name in option.arguments.items()}
+        searched = option.arguments.get(self.library.skill(option.skill).searches, "")
+        targets = {
+            argument: self._target(name, objects, header.stamp_ns, name == searched) for argument, name in option.arguments.items()
+        }
         return SkillGoal(header, goal_id, option.skill, option.phrase, targets)
 
     def score(self, instruction: str, history: Sequence[StepRecord], phrases: Sequence[str]) -> list[float]:
@@ -169,10 +172,12 @@ class SayCan:
         """
         return self._fitting(instruction, history, lambda context: self._scorer.score(context, phrases, self.dialogue.terminator))
 
-    def _target(self, name: str, objects: Objects, now_ns: int) -> Target:
+    def _target(self, name: str, objects: Objects, now_ns: int, searched: bool) -> Target:
         if name in self.library.places:
             return Target(name, 0, np.array(self.library.places[name]), np.zeros(3), now_ns)
         thing = find(objects, name)
+        if thing is None and searched:
+            return Target(name, 0, np.zeros(3), np.zeros(3), now_ns)
         if thing is None:
             raise SkillError(f"{name} not seen")
         return Target(name, thing.id, thing.position, thing.extent, thing.last_seen_ns, thing.yaw)

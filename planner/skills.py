@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import math
 import string
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from seesay.errors import SkillError
+from seesay.planner.calibration import Calibration, load_calibration
+from seesay.planner.conditions import Condition
+from seesay.planner.toml_lines import Misplaced, line_of, part
 
+T = TypeVar("T")
 Relation = Literal["in", "on", "at"]
 DONE = "done"
 
@@ -31,6 +36,8 @@ class Skill:
     """One skill. `name` is the executor's. `gripper` is what it must be before ("any", "empty", "full").
 
     picks, goes_to: arguments that are grasped and put to, "" for none. success: probability in [0, 1] where nothing speaks against it.
+    searches: argument that need not be seen, "" for none. needs, effects: conditions before and after it. undoes: skill whose result it
+    takes back if it comes right after it, "" for none.
     """
 
     name: str
@@ -39,6 +46,10 @@ class Skill:
     picks: str = ""
     goes_to: str = ""
     success: float = 1.0
+    searches: str = ""
+    needs: tuple[Condition, ...] = ()
+    effects: tuple[Condition, ...] = ()
+    undoes: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,7 @@ class Library:
     objects: group -> names. places: name -> (x, y, z) metres in the world frame. place_groups: group -> names of places.
     done_phrase, done_affordance: how the end of a task is said, and its affordance (a constant in SayCan, arXiv:2204.01691).
     introduction, examples: start of the prompt's dialogue, over other things than those on the table.
+    reach: (x low, y low, x high, y high) metres in the world frame where the robot gets to. calibration: of its affordances, None for none.
     """
 
     name: str
@@ -77,6 +89,8 @@ class Library:
     done_affordance: float = 0.2
     introduction: str = ""
     examples: tuple[Example, ...] = ()
+    reach: tuple[float, float, float, float] = (-0.21, -0.16, 0.21, 0.16)
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         _check(self)
@@ -90,12 +104,17 @@ class Library:
 
     def candidates(self) -> tuple[Option, ...]:
         """Every option, in a fixed order (skill, form, arguments as listed), `done` last."""
-        options = []
-        for skill, form in ((each, form) for each in self.skills for form in each.forms):
-            for values in itertools.product(*(self._group(form, name) for name in form.arguments)):
-                bound = dict(zip(form.arguments, values, strict=True))
-                options.append(Option(form.phrase.format_map(bound), skill.name, MappingProxyType(bound), form.relation))
+        options = [
+            Option(form.phrase.format_map(bound), skill.name, MappingProxyType(bound), form.relation)
+            for skill in self.skills
+            for form in skill.forms
+            for bound in self._bindings(form)
+        ]
         return (*options, Option(self.done_phrase, DONE))
+
+    def phrases(self, form: Form) -> list[str]:
+        """A form's phrase with its arguments bound to each combination of names."""
+        return [form.phrase.format_map(bound) for bound in self._bindings(form)]
 
     def prompts(self) -> tuple[str, ...]:
         """Names of all objects: what perception must look for, in the order of the file."""
@@ -108,45 +127,63 @@ class Library:
                 raise SkillError(f"expected a group of {self.name} ({', '.join(self.objects)}), got {group!r}: correct the name")
         return replace(self, objects={**self.objects, **{group: tuple(names) for group, names in groups.items()}})
 
+    def _bindings(self, form: Form) -> list[dict[str, str]]:
+        groups = (self._group(form, name) for name in form.arguments)
+        return [dict(zip(form.arguments, values, strict=True)) for values in itertools.product(*groups)]
+
     def _group(self, form: Form, argument: str) -> tuple[str, ...]:
         group = form.arguments[argument]
         return tuple(self.objects[group] if group in self.objects else self.place_groups[group])
 
 
 def load_library(source: str | Path = "tabletop") -> Library:
-    """Read a skill library: the name of one that ships ("tabletop") or the path of a TOML file.
+    """Read a skill library: the name of one that ships ("tabletop", "kitchen") or the path of a TOML file.
 
-    Raises SkillError that names the file and what is wrong in it.
+    The calibration is that of NAME.calibration.json beside it, where there is one.
+    Raises SkillError that names the file, the line and what is wrong there.
     """
     path = Path(__file__).parent / "libraries" / f"{source}.toml" if str(source).isidentifier() else Path(source)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        table = tomllib.loads(text)
     except OSError as error:
         raise SkillError(f"the skill file {path} cannot be read ({error.strerror}): give the path of a TOML file or `tabletop`") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SkillError(f"the skill file {path} is not TOML ({error}): correct that line") from error
     try:
-        return _library(table)
+        library = _library(table)
     except SkillError as error:
-        raise SkillError(f"{path}: {error}") from error
+        line = line_of(text, error.path) if isinstance(error, Misplaced) else 1
+        raise SkillError(f"{path}, line {line}: {error}") from error
+    return replace(library, calibration=load_calibration(path.with_suffix(".calibration.json")))
 
 
 def _library(table: Mapping[str, Any]) -> Library:
-    _known("the file", table, {"name", "done", "dialogue", "objects", "places", "place_groups", "skills"})
+    _known("the file", table, {"name", "done", "dialogue", "objects", "places", "place_groups", "reach", "skills"})
     dialogue = _typed(table, "dialogue", dict, {})
     _known("dialogue", dialogue, {"introduction", "examples"})
     done = _typed(table, "done", dict, {})
     return Library(
         name=_typed(table, "name", str),
-        skills=tuple(_skill(entry) for entry in _typed(table, "skills", list)),
+        skills=_each(table, "skills", _skill),
         objects={group: tuple(map(str, names)) for group, names in _typed(table, "objects", dict).items()},
         places={name: _position(name, value) for name, value in _typed(table, "places", dict, {}).items()},
         place_groups={group: tuple(map(str, names)) for group, names in _typed(table, "place_groups", dict, {}).items()},
         done_phrase=_typed(done, "phrase", str, DONE),
         done_affordance=float(_typed(done, "affordance", (int, float), 0.2)),
         introduction=_typed(dialogue, "introduction", str, ""),
-        examples=tuple(_example(entry) for entry in _typed(dialogue, "examples", list, [])),
+        examples=_each(dialogue, "examples", _example, "dialogue"),
+        reach=_reach(table),
     )
+
+
+def _each(table: Mapping[str, Any], key: str, read: Callable[[Any], T], *above: str) -> tuple[T, ...]:
+    """`read` of each entry of the list under `key`, which stands in the tables `above`."""
+    entries = []
+    for number, entry in enumerate(_typed(table, key, list, [])):
+        with part(*above, key, number):
+            entries.append(read(entry))
+    return tuple(entries)
 
 
 def _example(entry: Any) -> Example:
@@ -155,24 +192,38 @@ def _example(entry: Any) -> Example:
 
 
 def _skill(entry: Any) -> Skill:
-    _known("a skill", entry, {"name", "forms", "gripper", "picks", "goes_to", "success"})
-    forms = []
-    for form in _typed(entry, "forms", list):
-        _known("a form", form, {"phrase", "arguments", "relation"})
-        forms.append(Form(_typed(form, "phrase", str), _typed(form, "arguments", dict, {}), form.get("relation")))
+    _known("a skill", entry, {"name", "forms", "gripper", "picks", "goes_to", "success", "searches", "needs", "effects", "undoes"})
     return Skill(
         name=_typed(entry, "name", str),
-        forms=tuple(forms),
+        forms=_each(entry, "forms", _form),
         gripper=entry.get("gripper", "any"),
         picks=_typed(entry, "picks", str, ""),
         goes_to=_typed(entry, "goes_to", str, ""),
         success=float(_typed(entry, "success", (int, float), 1.0)),
+        searches=_typed(entry, "searches", str, ""),
+        needs=_each(entry, "needs", Condition.read),
+        effects=_each(entry, "effects", Condition.read),
+        undoes=_typed(entry, "undoes", str, ""),
     )
 
 
+def _form(entry: Any) -> Form:
+    _known("a form", entry, {"phrase", "arguments", "relation"})
+    return Form(_typed(entry, "phrase", str), _typed(entry, "arguments", dict, {}), entry.get("relation"))
+
+
+def _reach(table: Mapping[str, Any]) -> tuple[float, float, float, float]:
+    value = _typed(table, "reach", list, list(Library.reach))
+    numbers = len(value) == 4 and all(isinstance(x, int | float) and math.isfinite(x) for x in value)
+    if not (numbers and value[0] < value[2] and value[1] < value[3]):
+        raise Misplaced(f"reach: expected [x low, y low, x high, y high] in metres, got {value!r}: correct it", ("reach",))
+    x_low, y_low, x_high, y_high = map(float, value)
+    return (x_low, y_low, x_high, y_high)
+
+
 def _position(name: str, value: Any) -> tuple[float, float, float]:
-    if not (isinstance(value, list) and len(value) == 3 and all(isinstance(x, int | float) for x in value)):
-        raise SkillError(f"place {name!r}: expected [x, y, z] in metres, got {value!r}: correct it")
+    if not (isinstance(value, list) and len(value) == 3 and all(isinstance(x, int | float) and math.isfinite(x) for x in value)):
+        raise Misplaced(f"place {name!r}: expected [x, y, z] in metres, got {value!r}: correct it", ("places", name))
     return (float(value[0]), float(value[1]), float(value[2]))
 
 
@@ -181,14 +232,14 @@ def _known(what: str, table: Any, keys: set[str]) -> None:
         raise SkillError(f"{what}: expected a table, got {table!r}: correct it")
     for key in table:
         if key not in keys:
-            raise SkillError(f"{what}: expected one of the keys {', '.join(sorted(keys))}, got {key!r}: correct or remove it")
+            raise Misplaced(f"{what}: expected one of the keys {', '.join(sorted(keys))}, got {key!r}: correct or remove it", (key,))
 
 
 def _typed(table: Mapping[str, Any], key: str, kind: type | tuple[type, ...], default: Any = None) -> Any:
     value = table.get(key, default)
     if not isinstance(value, kind) or isinstance(value, bool):
         names = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
-        raise SkillError(f"{key}: expected {names}, got {value!r}: correct it")
+        raise Misplaced(f"{key}: expected {names}, got {value!r}: correct it", (key,))
     return value
 
 
@@ -200,24 +251,50 @@ def _check(library: Library) -> None:
     for group, names in library.place_groups.items():
         for name in names:
             if name not in library.places:
-                raise SkillError(f"place group {group!r}: expected a name from [places], got {name!r}: add its position")
-    for skill in library.skills:
-        if skill.gripper not in ("any", "empty", "full"):
-            raise SkillError(f"skill {skill.name!r}: expected gripper to be any, empty or full, got {skill.gripper!r}: correct it")
-        if not 0.0 <= skill.success <= 1.0:
-            raise SkillError(f"skill {skill.name!r}: expected success within 0 and 1, got {skill.success}: correct it")
-        for form in skill.forms:
-            fields = {field for _, field, _, _ in string.Formatter().parse(form.phrase) if field is not None}
-            if fields != set(form.arguments):
-                raise SkillError(f"phrase {form.phrase!r}: expected fields {sorted(form.arguments)}, got {sorted(fields)}: make them agree")
-            for group in form.arguments.values():
-                if group not in groups:
-                    raise SkillError(f"phrase {form.phrase!r}: expected a group ({', '.join(sorted(groups))}), got {group!r}: correct it")
-            if form.relation not in (None, "in", "on", "at"):
-                raise SkillError(f"phrase {form.phrase!r}: expected the relation in, on or at, got {form.relation!r}: correct it")
+                raise Misplaced(f"expected a name from [places], got {name!r}: add its position", ("place_groups", group))
+    for number, skill in enumerate(library.skills):
+        with part("skills", number):
+            if skill.name in [other.name for other in library.skills[:number]]:
+                raise Misplaced(f"expected every skill once, got {skill.name!r} again: rename one", ("name",))
+            _check_skill(skill, library, groups)
     if not 0.0 <= library.done_affordance <= 1.0:
-        raise SkillError(f"expected the affordance of done within 0 and 1, got {library.done_affordance}: correct it")
-    phrases = [option.phrase for option in library.candidates()]
-    for phrase in phrases:
-        if phrases.count(phrase) > 1:
-            raise SkillError(f"expected every phrase once, got {phrase!r} {phrases.count(phrase)} times: change a phrase or a group")
+        raise Misplaced(f"expected the affordance of done within 0 and 1, got {library.done_affordance}: correct it", ("done",))
+    seen: set[str] = {library.done_phrase}
+    for i, skill in enumerate(library.skills):
+        for j, form in enumerate(skill.forms):
+            for phrase in library.phrases(form):
+                if phrase in seen:
+                    where = ("skills", i, "forms", j, "phrase")
+                    raise Misplaced(f"{skill.name}: expected every phrase once, got {phrase!r} again: change a phrase or a group", where)
+                seen.add(phrase)
+
+
+def _check_skill(skill: Skill, library: Library, groups: set[str]) -> None:
+    if skill.gripper not in ("any", "empty", "full"):
+        raise Misplaced(f"expected gripper to be any, empty or full, got {skill.gripper!r}: correct it", ("gripper",))
+    if not 0.0 <= skill.success <= 1.0:
+        raise Misplaced(f"expected success within 0 and 1, got {skill.success}: correct it", ("success",))
+    for number, form in enumerate(skill.forms):
+        with part("forms", number):
+            _check_form(form, groups)
+    arguments = {argument for form in skill.forms for argument in form.arguments}
+    for key, names in (("picks", [skill.picks]), ("goes_to", [skill.goes_to]), ("searches", [skill.searches]),
+                       ("needs", [c.name for c in skill.needs]), ("effects", [c.name for c in skill.effects])):  # fmt: skip
+        for name in names:
+            if name and name not in arguments and not (key in ("needs", "effects") and name in library.places):
+                raise Misplaced(f"{key}: expected an argument ({', '.join(sorted(arguments))}), got {name!r}: correct it", (key,))
+    if skill.undoes and skill.undoes not in [each.name for each in library.skills]:
+        raise Misplaced(f"undoes: expected the name of a skill, got {skill.undoes!r}: correct it", ("undoes",))
+
+
+def _check_form(form: Form, groups: set[str]) -> None:
+    fields = {name for _, name, _, _ in string.Formatter().parse(form.phrase) if name is not None}
+    if not form.phrase.strip() or fields != set(form.arguments):
+        message = f"phrase {form.phrase!r}: expected fields {sorted(form.arguments)}, got {sorted(fields)}: make them agree"
+        raise Misplaced(message, ("phrase",))
+    for group in form.arguments.values():
+        if group not in groups:
+            message = f"phrase {form.phrase!r}: expected a group ({', '.join(sorted(groups))}), got {group!r}: correct it"
+            raise Misplaced(message, ("arguments",))
+    if form.relation not in (None, "in", "on", "at"):
+        raise Misplaced(f"phrase {form.phrase!r}: expected the relation in, on or at, got {form.relation!r}: correct it", ("relation",))

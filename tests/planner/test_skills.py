@@ -73,7 +73,7 @@ def test_other_objects() -> None:
         (('"things" }', '"stuff" }'), "'stuff'"),
         (("[[skills.forms]]", "success = 1.5\n[[skills.forms]]"), "within 0 and 1"),
         (("[[skills.forms]]", 'gripper = "shut"\n[[skills.forms]]'), "'shut'"),
-        (('["mug"]', '["mug", "mug"]'), "2 times"),
+        (('["mug"]', '["mug", "mug"]'), "once, got 'wave the mug' again"),
         (("name = \"one\"", "name = 1"), "expected str"),
         (("[objects]", "[places]\nshelf = [1, 2]\n[objects]"), "metres"),
         (("[objects]", "[place_groups]\nhigh = [\"shelf\"]\n[objects]"), "shelf"),
@@ -98,4 +98,27 @@ def test_minimal_file_and_missing_ones(tmp_path: Path) -> None:
         load_library("kitchenette")
     path.write_text(MINIMAL[: MINIMAL.index("[[skills]]")] + "skills = []")
     with pytest.raises(SkillError):
+        load_library(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (('phrase = "wave the {object}"', 'phrase = "wave the {thing}"'), 8),
+        (('arguments = { object = "things" }', 'arguments = { object = "stuff" }'), 9),
+        (('name = "wave"', 'name = "wave"\nneeds = ["empty", "floating object"]'), 7),
+        (('name = "wave"', 'name = "wave"\neffects = ["near mug"]'), 7),
+        (('name = "wave"', 'name = "wave"\npicks = "thing"'), 7),
+        (('name = "wave"', 'name = "wave"\nundoes = "pick"'), 7),
+        (('name = "wave"', 'name = "wave"\nsuccess = nan'), 7),
+        (('name = "wave"', 'name = "wave"\nspeed = """\n[[skills]]\n"""'), 7),
+        (('name = "one"', 'name = "one"\nreach = [\n  1, 0,\n  0, 1]'), 3),
+        (('"things" }', '"things" }\n[[skills]]\nname = "wave"\nforms = [{ phrase = "hi" }]'), 11),
+        (('"things" }', '"things" }\n[[skills.forms]]\nphrase = "wave the mug"'), 11),
+    ],
+)
+def test_the_line_is_named(tmp_path: Path, change: tuple[str, str], line: int) -> None:
+    path = tmp_path / "skills.toml"
+    path.write_text(MINIMAL.replace(*change))
+    with pytest.raises(SkillError, match=rf"skills.toml, line {line}: "):
         load_library(path)
