@@ -10,6 +10,7 @@ from seesay import messages as m
 from seesay.bus import Subscriber
 from seesay.errors import SkillError, StaleError
 from seesay.nodes.node import Node
+from seesay.planner.binding import bind
 from seesay.planner.prompt import LONGEST_INSTRUCTION, StepRecord
 from seesay.planner.relations import score_of
 from seesay.planner.saycan import SayCan
@@ -74,7 +75,7 @@ class PlannerServices:
         saycan = self._saycan
         can = saycan.affordances.estimate(option, saycan.library, objects, header.stamp_ns, self._gripper(), history)
         try:
-            goal = None if option.skill == DONE else saycan.bind(option, objects, header, goal_id)
+            goal = None if option.skill == DONE else bind(option, saycan.library, objects, header, goal_id)
         except SkillError:
             goal = None
         return m.Affordance(option.phrase, can.probability, can.reasons, goal)

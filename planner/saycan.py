@@ -10,14 +10,14 @@ from typing import Literal, TypeVar, get_args
 import numpy as np
 
 from seesay.errors import ContextError, SkillError
-from seesay.messages import ArmState, Candidate, Header, Instruction, Objects, PlanStep, SkillGoal, Target
+from seesay.messages import ArmState, Candidate, Header, Instruction, Objects, PlanStep, SkillGoal
 from seesay.planner.affordance import Affordance, AffordanceModel
 from seesay.planner.agenda import Subtask
+from seesay.planner.binding import bind
 from seesay.planner.effects import expected
 from seesay.planner.explain import times
 from seesay.planner.language import LanguageScorer, best_of
 from seesay.planner.prompt import Dialogue, StepRecord
-from seesay.planner.relations import find
 from seesay.planner.skills import DONE, Library, Option
 
 T = TypeVar("T")
@@ -155,15 +155,7 @@ class SayCan:
         if step.choice is None or step.candidates[step.choice].skill == DONE:
             raise SkillError("expected a step that moves something: nothing is feasible, or the task is done")
         chosen = step.candidates[step.choice]
-        return self.bind(chosen, objects, step.header, goal_id or f"{step.instruction_id}/{step.step}")
-
-    def bind(self, option: Option | Candidate, objects: Objects, header: Header, goal_id: str) -> SkillGoal:
-        """An option as a goal, decided at `header.stamp_ns`. Raises SkillError if an object of it is not seen."""
-        searched = option.arguments.get(self.library.skill(option.skill).searches, "")
-        targets = {
-            argument: self._target(name, objects, header.stamp_ns, name == searched) for argument, name in option.arguments.items()
-        }
-        return SkillGoal(header, goal_id, option.skill, option.phrase, targets)
+        return bind(chosen, self.library, objects, step.header, goal_id or f"{step.instruction_id}/{step.step}")
 
     def score(self, instruction: str, history: Sequence[StepRecord], phrases: Sequence[str]) -> list[float]:
         """log p of each phrase as the next step in the planner's dialogue; see `LanguageScorer.score`.
@@ -171,16 +163,6 @@ class SayCan:
         Raises SkillError for an empty or overlong instruction, ContextError if the prompt is too long even without its examples.
         """
         return self._fitting(instruction, history, lambda context: self._scorer.score(context, phrases, self.dialogue.terminator))
-
-    def _target(self, name: str, objects: Objects, now_ns: int, searched: bool) -> Target:
-        if name in self.library.places:
-            return Target(name, 0, np.array(self.library.places[name]), np.zeros(3), now_ns)
-        thing = find(objects, name)
-        if thing is None and searched:
-            return Target(name, 0, np.zeros(3), np.zeros(3), now_ns)
-        if thing is None:
-            raise SkillError(f"{name} not seen")
-        return Target(name, thing.id, thing.position, thing.extent, thing.last_seen_ns, thing.yaw)
 
     def _language(self, text: str, steps: Sequence[StepRecord], can: Sequence[Affordance]) -> list[float | None]:
         """log p of each option's phrase, None where it is not needed."""

@@ -9,6 +9,7 @@ from seesay.errors import ContextError, ModelError, SkillError
 from seesay.messages import ArmState, Header, Instruction, Objects, PlanStep, SkillGoal, SkillResult, TaskOutcome, TaskResult
 from seesay.planner.agenda import Agenda, Subtask
 from seesay.planner.anchors import Anchors
+from seesay.planner.binding import option_of
 from seesay.planner.expansion import Unseen
 from seesay.planner.instructions import check_instruction, named_objects
 from seesay.planner.prompt import StepRecord
@@ -179,7 +180,7 @@ class Task:
         if not self._check or not self.history or not self.history[-1].succeeded:
             return False
         phrase = self.history[-1].phrase
-        option = next(option for option in self._saycan.library.candidates() if option.phrase == phrase)
+        option = option_of(self._saycan.library, phrase)
         if holds(option, self._saycan.library, objects) is not False:
             self._doubted_ns = 0
             return False

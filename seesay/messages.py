@@ -319,8 +319,8 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class SkillGoal:
-    """One skill to run. `skill` is its name in the skill library (pick, place, pick_and_place, push, go_home), `targets` by
-    argument name."""
+    """One skill to run. `skill` is its name in the skill library (pick, place, pick_and_place, push, approach,
+    go_home), `targets` by argument name."""
 
     header: Header
     id: str

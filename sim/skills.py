@@ -50,7 +50,7 @@ def run_skill(goal: SkillGoal, state: ArmState) -> Steps[SkillResult]:
         message = yield from _skill(tool, goal)
     except SkillFailure as failure:
         outcome, message = failure.outcome, str(failure)
-    if goal.skill != "go_home":
+    if goal.skill not in ("go_home", "approach"):
         try:
             yield from _park(tool)
         except SkillFailure as failure:
@@ -64,6 +64,7 @@ def _skill(tool: Tool, goal: SkillGoal) -> Steps[str]:
         "place": (_place, ("place",)),
         "pick_and_place": (_pick_and_place, ("object", "place")),
         "push": (_push, ("object", "place")),
+        "approach": (_approach, ("object",)),
         "go_home": (_go_home, ()),
     }
     if goal.skill not in skills:
@@ -120,6 +121,13 @@ def _push(tool: Tool, thing: Target, place: Target) -> Steps[str]:
     yield from tool.go(xy=end - ahead * 0.02)
     yield from tool.go(z=CARRY)
     return f"pushed the {thing.label} to the {place.label}"
+
+
+def _approach(tool: Tool, thing: Target) -> Steps[str]:
+    tool.enter("go above the object", 0.5)
+    yield from tool.go(z=CARRY)
+    yield from tool.go(xy=thing.position[:2])
+    return f"the tool is above the {thing.label}"
 
 
 def _go_home(tool: Tool) -> Steps[str]:

@@ -79,7 +79,7 @@ def test_go_home_keeps_what_is_held() -> None:
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        (goal("dance"), "the arm knows pick, place, pick_and_place, push, go_home, not 'dance'"),
+        (goal("dance"), "the arm knows pick, place, pick_and_place, push, approach, go_home, not 'dance'"),
         (goal("pick"), "the skill pick needs a target 'object'"),
     ],
 )
