@@ -1,103 +1,119 @@
-"""`seesay topic`: what flows in a running system. Verbs and flags follow `ros2 topic`."""
+"""`seesay topic`: what flows in a running system. Verbs, flags and output follow `ros2 topic`."""
 
 from __future__ import annotations
-
-import os
-import time
 
 import typer
 
 SESSION = typer.Option("", "--session", help="Which running system; by default the only one.")
+NAME = typer.Argument(metavar="TOPIC", help="Topic, for example objects or camera/front/image.")
+WINDOW = typer.Option(100, "--window", "-w", min=2, max=100_000, help="How many messages to look back.")
+COUNT = typer.Option(0, "--count", "-n", min=0, help="Stop after so many lines; 0 goes on.")
+JSON = typer.Option(False, "--json", help="Print JSON.")
+JSON_LINES = typer.Option(False, "--json", help="One JSON object a line.")
 
 
 def add(app: typer.Typer) -> None:
-    topic = typer.Typer(help="Look at what flows in a running system.", no_args_is_help=True)
+    topic = typer.Typer(help="Look at what flows in a running system, as ros2 topic does.", no_args_is_help=True)
     topic.command(name="list")(list_topics)
-    topic.command(name="echo")(echo)
-    topic.command(name="hz")(hz)
+    topic.command()(echo)
+    topic.command()(hz)
+    topic.command()(bw)
+    topic.command()(delay)
+    topic.command()(info)
+    topic.command(name="type")(type_)
+    topic.command()(pub)
     app.add_typer(topic, name="topic")
 
 
-def list_topics(session: str = SESSION, as_json: bool = typer.Option(False, "--json", help="Print a JSON array.")) -> None:
-    """List the topics that somebody publishes, with their type, expected rate and publishers."""
-    from seesay import topics
-    from seesay.bus import Bus
-    from seesay.nodes import sessions
-    from seesay.nodes.plain import dumps
+def list_topics(
+    types: bool = typer.Option(False, "--show-types", "-t", help="Show the type of each topic."),
+    count: bool = typer.Option(False, "--count-topics", "-c", help="Show only how many there are."),
+    as_json: bool = JSON,
+    session: str = SESSION,
+) -> None:
+    """List the topics that somebody publishes."""
+    from seesay.nodes.topic_verbs import list_topics as do
 
-    with Bus(sessions.running(session), _name()) as bus:
-        publishers: dict[str, list[str]] = {}
-        for name, node in bus.endpoints():
-            publishers.setdefault(name, []).append(node)
-    rows = []
-    for name, nodes in publishers.items():
-        topic = topics.find(name)
-        rows.append({"name": name, "type": topic.type.__name__, "rate_hz": topic.rate_hz, "latched": topic.latched, "publishers": nodes})
-    if as_json:
-        typer.echo(dumps(rows))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("topic", "type", "expected rate", "latched", "publishers")
-    for row in rows:
-        rate = f"{row['rate_hz']:g} Hz" if row["rate_hz"] else ""
-        table.add_row(str(row["name"]), str(row["type"]), rate, "yes" if row["latched"] else "", ", ".join(publishers[str(row["name"])]))
-    Console().print(table)
+    do(types, count, as_json, session)
 
 
 def echo(
-    name: str = typer.Argument(help="Topic, for example objects or camera/front/image."),
-    count: int = typer.Option(0, "--count", "-n", min=0, help="Stop after so many messages; 0 goes on."),
+    name: str = NAME,
     once: bool = typer.Option(False, "--once", help="Stop after the first message."),
-    full: bool = typer.Option(False, "--full-length", "-f", help="Write long arrays out instead of their shape."),
-    as_json: bool = typer.Option(False, "--json", help="One JSON object a line."),
+    count: int = typer.Option(0, "--count", "-n", min=0, help="Stop after so many messages; 0 goes on."),
+    field: str = typer.Option("", "--field", help="Show one field, for example objects[0].position."),
+    no_arr: bool = typer.Option(False, "--no-arr", help="Show the shape of arrays only."),
+    full: bool = typer.Option(False, "--full-length", "-f", help="Write long arrays out."),
+    timeout: float = typer.Option(0.0, "--timeout", min=0.0, help="Give up when nothing comes for so many seconds; 0 never does."),
+    as_json: bool = JSON_LINES,
     session: str = SESSION,
 ) -> None:
-    """Print the messages of a topic as they come, until Ctrl-C."""
-    from seesay import topics
-    from seesay.bus import Bus
-    from seesay.nodes import sessions
-    from seesay.nodes.plain import dumps, plain
+    """Print the messages of a topic as they come, until Ctrl-C.
 
-    left = 1 if once else count or -1
-    with Bus(sessions.running(session), _name()) as bus:
-        subscriber = bus.subscriber(topics.find(name))
-        while left:
-            received = subscriber.take()
-            if received is None:
-                break
-            left -= 1
-            value = plain(received.message, whole=full)
-            typer.echo(dumps(value) if as_json else dumps(value, indent=2) + "\n---")
+        seesay topic echo objects --field objects[0].position --once
+    """
+    from seesay.nodes.topic_verbs import Echo
+    from seesay.nodes.topic_verbs import echo as do
+
+    do(name, Echo(1 if once else count, field, no_arr, full, timeout, as_json), session)
 
 
-def hz(
-    name: str = typer.Argument(help="Topic, for example camera/front/image."),
-    window: float = typer.Option(5.0, "--window", "-w", min=0.5, help="Seconds to look back."),
-    count: int = typer.Option(0, "--count", "-n", min=0, help="Stop after so many lines; 0 goes on."),
-    as_json: bool = typer.Option(False, "--json", help="One JSON object a line."),
-    session: str = SESSION,
-) -> None:
+def hz(name: str = NAME, window: int = WINDOW, count: int = COUNT, as_json: bool = JSON_LINES, session: str = SESSION) -> None:
     """Print the rate at which messages arrive, once a second, until Ctrl-C."""
-    from seesay import topics
-    from seesay.bus import Bus
-    from seesay.nodes import sessions
-    from seesay.nodes.rate import Rate
+    from seesay.nodes.meters import Rate, watch
 
-    topic = topics.find(name)
-    with Bus(sessions.running(session), _name()) as bus:
-        subscriber = bus.subscriber(topic, keep="all", depth=1000)
-        rate, lines = Rate(window), 0
-        while not count or lines < count:
-            until = time.monotonic() + 1
-            while (left := until - time.monotonic()) > 0:
-                received = subscriber.take(left)
-                if received is not None:
-                    rate.add(received.received_ns / 1e9)
-            typer.echo(rate.line(topic.rate_hz, subscriber.stats, as_json))
-            lines += 1
+    watch(name, Rate(window), count, as_json, session)
 
 
-def _name() -> str:
-    return f"cli-{os.getpid()}"
+def bw(name: str = NAME, window: int = WINDOW, count: int = COUNT, as_json: bool = JSON_LINES, session: str = SESSION) -> None:
+    """Print the bandwidth that a topic takes, once a second, until Ctrl-C."""
+    from seesay.nodes.meters import Bandwidth, watch
+
+    watch(name, Bandwidth(window), count, as_json, session)
+
+
+def delay(name: str = NAME, window: int = WINDOW, count: int = COUNT, as_json: bool = JSON_LINES, session: str = SESSION) -> None:
+    """Print how old messages are by their stamp when they arrive, once a second, until Ctrl-C."""
+    from seesay.nodes.meters import Delay, watch
+
+    watch(name, Delay(window), count, as_json, session)
+
+
+def info(
+    name: str = NAME,
+    verbose: bool = typer.Option(False, "--verbose", "-v", help="Show each publisher and subscriber with its quality of service."),
+    as_json: bool = JSON,
+    session: str = SESSION,
+) -> None:
+    """Show the type of a topic and who publishes and subscribes to it."""
+    from seesay.nodes.graph_verbs import topic_info
+
+    topic_info(name, verbose, as_json, session)
+
+
+def type_(name: str = NAME, as_json: bool = JSON) -> None:
+    """Show the type of a topic."""
+    from seesay.nodes.topic_verbs import topic_type
+
+    topic_type(name, as_json)
+
+
+def pub(
+    name: str = NAME,
+    words: list[str] = typer.Argument(metavar="[TYPE] VALUES", help='The message as YAML or JSON, for example "{text: stack the blocks}".'),
+    once: bool = typer.Option(False, "--once", "-1", help="Publish once, when a subscriber is there."),
+    rate: float = typer.Option(1.0, "--rate", "-r", min=0.001, max=10_000.0, help="Messages a second."),
+    times: int = typer.Option(0, "--times", "-t", min=0, help="Stop after so many messages; 0 goes on."),
+    wait: int = typer.Option(1, "--wait-matching-subscriptions", "-w", min=0, help="Wait until so many subscribers are there."),
+    timeout: float = typer.Option(10.0, "--timeout", min=0.0, help="Give up waiting for subscribers after so many seconds."),
+    as_json: bool = JSON_LINES,
+    session: str = SESSION,
+) -> None:
+    """Publish messages to a topic, until Ctrl-C. The header is stamped now where it is left out.
+
+        seesay topic pub --once instruction "{id: '1', text: put the red block in the green bowl}"
+    """
+    from seesay.nodes.topic_verbs import Pub
+    from seesay.nodes.topic_verbs import pub as do
+
+    do(name, words, Pub(1 if once else times, rate, wait, timeout, as_json), session)

@@ -52,7 +52,7 @@ def temporary(name: str) -> Iterator[Path]:
 
 def is_live(path: Path) -> bool:
     """Whether any node runs in the session: a publisher holds the lock beside its socket as long as its process lives."""
-    return any(_held(lock) for lock in path.glob("*.lock"))
+    return any(is_held(lock) for lock in path.glob("*.lock"))
 
 
 def live() -> list[str]:
@@ -75,7 +75,8 @@ def running(name: str = "") -> Path:
     raise ConfigError(f"session: expected one that runs ({known}), got {path.name!r}; use `seesay launch` or --session")
 
 
-def _held(lock: Path) -> bool:
+def is_held(lock: Path) -> bool:
+    """Whether the process that holds a lock file lives."""
     try:
         descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:

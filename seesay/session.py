@@ -9,6 +9,7 @@ import fcntl
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -73,8 +74,11 @@ def check_path(path: Path) -> None:
 
 
 def lock_socket(path: Path) -> int:
-    """Lock `path`.lock against other processes and return its descriptor. A lock dies with its process, so nothing stale can remain."""
-    name = path.with_name(path.name + ".lock")
+    """Lock `path`.lock against other processes and return its descriptor. A lock dies with its process, so nothing stale can remain.
+
+    One that is held for a moment only, by a command that looks who is there, is waited for.
+    """
+    name, patience = path.with_name(path.name + ".lock"), 20
     while True:
         descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -85,6 +89,10 @@ def lock_socket(path: Path) -> int:
             pass
         except OSError as error:
             os.close(descriptor)
+            patience -= 1
+            if patience:
+                time.sleep(0.01)
+                continue
             topic, node = split_name(path.name)
             raise BusError(f"topic {topic}: another node called {node!r} runs in {path.parent}; give this one another name") from error
         os.close(descriptor)

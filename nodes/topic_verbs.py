@@ -1,0 +1,145 @@
+"""What `seesay topic list`, `echo`, `type` and `pub` do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from seesay.errors import BusError, ConfigError
+from seesay.nodes import sessions
+from seesay.nodes.discovery import own_name, publishers
+from seesay.nodes.shell import field_of, make_message, say, shown, split_type, topic_name, warn
+
+
+@dataclass(frozen=True)
+class Echo:
+    """Options of `echo`. count: 0 goes on. timeout_s: 0 waits for ever."""
+
+    count: int = 0
+    field: str = ""
+    no_arrays: bool = False
+    full: bool = False
+    timeout_s: float = 0.0
+    as_json: bool = False
+
+
+@dataclass(frozen=True)
+class Pub:
+    """Options of `pub`. times: 0 goes on. subscribers: how many to wait for, at most `timeout_s`."""
+
+    times: int = 0
+    rate_hz: float = 1.0
+    subscribers: int = 1
+    timeout_s: float = 10.0
+    as_json: bool = False
+
+
+def list_topics(types: bool, count: bool, as_json: bool, session: str) -> None:
+    """Print what somebody publishes."""
+    found = publishers(sessions.running(session))
+    if not types and not as_json:
+        for line in [str(len(found))] if count else found:
+            say(line)
+        return
+    rows = [_describe(name, nodes) for name, nodes in found.items()]
+    if as_json:
+        say(shown(len(rows) if count else rows, True))
+        return
+    for row in rows:
+        say(f"{row['name']} [{row['type']}]")
+
+
+def topic_type(name: str, as_json: bool) -> None:
+    """Print the type of a topic."""
+    kind = find_topic(name).type.__name__
+    say(shown(kind, True) if as_json else kind)
+
+
+def echo(name: str, options: Echo, session: str) -> None:
+    """Print messages. Raises BusError when nothing came in time, ConfigError for a field that is not there."""
+    from seesay.bus import Bus
+
+    topic, directory = find_topic(name), sessions.running(session)
+    _warn_if_silent(topic.name, publishers(directory))
+    left = options.count or -1
+    with Bus(directory, own_name()) as bus:
+        subscriber = bus.subscriber(topic, keep="all", depth=max(100, topic.depth) if not _is_large(topic) else 1)
+        while left:
+            received = subscriber.take(options.timeout_s or None)
+            if received is None:
+                raise BusError(f"topic {topic.name}: nothing came within {options.timeout_s:g} s; check that somebody publishes it")
+            left -= 1
+            value = field_of(received.message, options.field)
+            if options.no_arrays:
+                value = _without_arrays(value)
+            say(shown(value, options.as_json, options.full) + ("" if options.as_json else "\n---"))
+
+
+def pub(name: str, words: Sequence[str], options: Pub, session: str) -> None:
+    """Publish a message, `times` times or until Ctrl-C. Raises ConfigError for a wrong message, BusError when nobody listens."""
+    from seesay.bus import Bus
+
+    topic = find_topic(name)
+    text = split_type(words, topic.type.__name__, '"{text: hello}"')
+    make_message(topic.type, text, f"topic {topic.name}")
+    with Bus(sessions.running(session), own_name()) as bus:
+        publisher = bus.publisher(topic)
+        if not publisher.wait_for_subscribers(options.subscribers, options.timeout_s):
+            wanted = f"{options.subscribers} subscribers within {options.timeout_s:g} s, got {publisher.subscribers}"
+            raise BusError(f"topic {topic.name}: expected {wanted}; -w 0 publishes without")
+        number, due = 0, time.monotonic()
+        while not options.times or number < options.times:
+            time.sleep(max(0.0, due - time.monotonic()))
+            due = max(due + 1 / options.rate_hz, time.monotonic())
+            number += 1
+            message = make_message(topic.type, text, f"topic {topic.name}")
+            publisher.send(message)
+            say(shown(message, True) if options.as_json else f"publishing #{number}: {shown(message, True)}")
+
+
+def find_topic(name: str) -> Any:
+    """The topic of the table. Raises ConfigError that names those there are."""
+    from seesay import topics
+
+    try:
+        return topics.find(topic_name(name))
+    except BusError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _describe(name: str, nodes: list[str]) -> dict[str, Any]:
+    from seesay import topics
+
+    try:
+        topic = topics.find(name)
+    except BusError:
+        return {"name": name, "type": "unknown", "rate_hz": 0.0, "latched": False, "publishers": nodes}
+    return {"name": name, "type": topic.type.__name__, "rate_hz": topic.rate_hz, "latched": topic.latched, "publishers": nodes}
+
+
+def _warn_if_silent(name: str, found: dict[str, list[str]]) -> None:
+    if name not in found:
+        warn(f"WARNING: topic [{name}] does not appear to be published yet")
+
+
+def _is_large(topic: Any) -> bool:
+    from seesay.messages import Image
+
+    return topic.type is Image
+
+
+def _without_arrays(value: Any) -> Any:
+    """Arrays of any length as their shape, also inside dicts and lists."""
+    import dataclasses
+
+    import numpy as np
+
+    if isinstance(value, np.ndarray):
+        return f"<array of shape {list(value.shape)}, {value.dtype}>"
+    if dataclasses.is_dataclass(value):
+        return {field.name: _without_arrays(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {key: _without_arrays(item) for key, item in value.items()}
+    return [_without_arrays(item) for item in value] if isinstance(value, list | tuple) else value
