@@ -9,7 +9,7 @@ from types import FrameType
 import typer
 
 from seesay.errors import SeeSayError, UserError
-from seesay.nodes import cli_demo, cli_doctor, cli_explain, cli_find, cli_keys, cli_launch, cli_models, cli_topic
+from seesay.nodes import cli_demo, cli_doctor, cli_explain, cli_find, cli_keys, cli_launch, cli_models, cli_node, cli_topic
 
 app = typer.Typer(
     help="Name anything, see where it is in 3-D, know what to do next.",
@@ -22,6 +22,7 @@ cli_demo.add(app)
 cli_find.add(app)
 cli_launch.add(app)
 cli_topic.add(app)
+cli_node.add(app)
 cli_doctor.add(app)
 cli_explain.add(app)
 cli_models.add(app)

@@ -12,20 +12,22 @@ import signal
 from seesay.bus import AnyBus
 from seesay.errors import BusError, ConfigError, ServiceError
 from seesay.messages import Header, LifecycleRequest, NodeStatus, ParameterReply, ParameterRequest, Transition
+from seesay.nodes.graph import describe_ends
 from seesay.nodes.node import Node
-from seesay.services import LIFECYCLE, PARAMETERS
+from seesay.services import GRAPH, LIFECYCLE, PARAMETERS
 
 ALLOWED = {"activate": ("inactive", "ready"), "deactivate": ("ready", "inactive"), "configure": ("ready", "inactive")}
 
 
 class Lifecycle:
-    """Serves NODE/lifecycle and NODE/parameters of the node of this process on `bus`."""
+    """Serves NODE/lifecycle, NODE/parameters and NODE/graph of the node of this process on `bus`."""
 
     def __init__(self, node: Node, bus: AnyBus) -> None:
         self.again = False
         self._node = node
         bus.service(LIFECYCLE.of(node=node.name), self._change)
         bus.service(PARAMETERS.of(node=node.name), self._parameters)
+        bus.service(GRAPH.of(node=node.name), lambda request: describe_ends(bus))
 
     def _change(self, request: LifecycleRequest) -> NodeStatus:
         node, transition = self._node, request.transition

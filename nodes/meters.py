@@ -24,7 +24,7 @@ class Meter(Protocol):
     """Takes in what arrives and describes it, as plain values for a program and as text for a person; None: nothing to say yet."""
 
     @property
-    def KEYS(self) -> tuple[str, ...]: ...   # noqa: N802
+    def KEYS(self) -> tuple[str, ...]: ...
 
     def add(self, received: Received[Any], clock: Subscriber[ClockTick]) -> None: ...
 

@@ -80,6 +80,9 @@ class NamedBus:
     def wait(self, subscribers: Iterable[Subscriber[Any]], timeout: float | None = None) -> list[Subscriber[Any]]:
         return self._bus.wait(subscribers, timeout)
 
+    def ends(self) -> tuple[list[Publisher[Any]], list[Subscriber[Any]]]:
+        return self._bus.ends()
+
     def mismatches(self) -> list[Mismatch]:
         return self._bus.mismatches()
 

@@ -4,7 +4,7 @@ A node is one file of at most 80 lines: a frozen dataclass `Config`, and `run(no
 
 Its life-cycle, as ROS 2 has it: configuring is what `run` does before it calls `node.ready()`; then the node is active ("ready").
 Deactivated ("inactive"), it waits and says nothing but its state. Configured again, `run` returns and is called once more, with the
-parameters that were set meanwhile. The services NODE/lifecycle and NODE/parameters ask for all that.
+parameters that were set meanwhile. The services NODE/lifecycle and NODE/parameters ask for all that, NODE/graph for the topics.
 """
 
 from __future__ import annotations

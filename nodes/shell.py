@@ -91,12 +91,12 @@ def field_of(message: Any, path: str) -> Any:
         if step is None:
             raise ConfigError(f"field: expected a path such as header.stamp_ns or objects[0].label, got {path!r}")
         rest = rest[step.end() :]
-        value = _part(value, step[1], step[2], path)
+        value = _part(value, step[1] or "", step[2] or "", path)
     return value
 
 
-def _part(value: Any, name: str | None, index: str | None, path: str) -> Any:
-    if index is not None:
+def _part(value: Any, name: str, index: str, path: str) -> Any:
+    if index:
         if not hasattr(value, "__getitem__") or isinstance(value, dict | str):
             raise ConfigError(f"field {path}: expected a list before [{index}], got {type(value).__name__}")
         try:

@@ -100,6 +100,11 @@ class Bus:
         """Wait until one of `subscribers` has something unread; return those that have (none: time is up, interrupted or closed)."""
         return self._gate.wait(subscribers, timeout)
 
+    def ends(self) -> tuple[list[Publisher[Any]], list[Subscriber[Any]]]:
+        """Return all publishers and subscribers of this node."""
+        with self._lock:
+            return list(self._publishers.values()), list(self._subscribers)
+
     def mismatches(self) -> list[Mismatch]:
         """Return where this node and another take a topic for different things. The log has said so too, at both ends."""
         return find_mismatches(self._publishers.values(), self._subscribers)

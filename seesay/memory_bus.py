@@ -79,6 +79,9 @@ class MemoryBus:
     def wait(self, subscribers: Iterable[Subscriber[Any]], timeout: float | None = None) -> list[Subscriber[Any]]:
         return self._gate.wait(subscribers, timeout)
 
+    def ends(self) -> tuple[list[Publisher[Any]], list[Subscriber[Any]]]:
+        return list(self._publishers.values()), list(self._subscribers)
+
     def mismatches(self) -> list[Mismatch]:
         return find_mismatches(self._publishers.values(), self._subscribers)
 

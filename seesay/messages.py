@@ -636,3 +636,66 @@ class Plan:
     step: PlanStep | None = None
     goal: SkillGoal | None = None
     result: TaskResult | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherInfo:
+    """One publisher of a node: its quality of service, messages `sent` and `subscribers` there are. deadline_s: 0 = none."""
+
+    topic: str
+    type: str
+    depth: int
+    latched: bool
+    reliable: bool
+    deadline_s: float
+    lease_s: float
+    rate_hz: float
+    sent: int
+    subscribers: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriberInfo:
+    """One subscription of a node: its quality of service and its health (`seesay.bus.Stats`).
+
+    publishers: whom it heard, and whether they live. age_p50_ms, age_p99_ms: from sending to the consumer's taking, of the last 256 taken.
+    """
+
+    topic: str
+    type: str
+    depth: int
+    reliable: bool
+    deadline_s: float
+    lease_s: float
+    received: int
+    dropped: int
+    lost: int
+    torn: int
+    invalid: int
+    restarts: int
+    late: int
+    rate_hz: float
+    expected_hz: float
+    age_s: float | None
+    age_p50_ms: float | None
+    age_p99_ms: float | None
+    publishers: dict[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class GraphRequest:
+    """Asks a node what it publishes and subscribes to."""
+
+    header: Header
+
+
+@dataclass(frozen=True, slots=True)
+class GraphReply:
+    """The ends of topics of a node's process `pid`, and where another end takes a topic for something else."""
+
+    header: Header
+    node: str
+    pid: int
+    publishers: tuple[PublisherInfo, ...]
+    subscribers: tuple[SubscriberInfo, ...]
+    mismatches: tuple[str, ...] = ()
