@@ -1,4 +1,4 @@
-"""`seesay doctor`: is everything there that the system needs?"""
+"""`seesay doctor` and `top`: is everything there that the system needs, and how is it doing?"""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import typer
 
 def add(app: typer.Typer) -> None:
     app.command(name="doctor")(doctor)
+    app.command(name="top")(top)
 
 
 def doctor(as_json: bool = typer.Option(False, "--json", help="Print one JSON object.")) -> None:
@@ -23,3 +24,15 @@ def doctor(as_json: bool = typer.Option(False, "--json", help="Print one JSON ob
             mark = typer.style("ok  ", fg="green") if check.ok else typer.style("MISS", fg="red")
             typer.echo(f"{mark} {check.name}: {check.found}" + ("" if check.ok else f"; {check.cure}"))
     raise typer.Exit(0 if healthy else 1)
+
+
+def top(
+    once: bool = typer.Option(False, "--once", help="Look once, over one interval, and end."),
+    interval: float = typer.Option(1.0, "--interval", "-i", min=0.1, max=60.0, help="Seconds between two looks."),
+    as_json: bool = typer.Option(False, "--json", help="One JSON object for each look."),
+    session: str = typer.Option("", "--session", help="Which running system; by default the only one."),
+) -> None:
+    """Show live what each topic does (rate, age at each consumer, losses) and what each node's process costs, until Ctrl-C."""
+    from seesay.nodes.top import run_top
+
+    run_top(once, as_json, interval, session)

@@ -32,10 +32,12 @@ def add(app: typer.Typer) -> None:
 
 
 def node_list(
-    count: bool = typer.Option(False, "--count-nodes", "-c", help="Show only how many there are."), as_json: bool = JSON, session: str = SESSION
+    count: bool = typer.Option(False, "--count-nodes", "-c", help="Show only how many there are."),
+    as_json: bool = JSON,
+    session: str = SESSION,
 ) -> None:
     """List the nodes that run."""
-    from seesay.nodes.graph_verbs import list_nodes
+    from seesay.nodes.listing import list_nodes
 
     list_nodes(count, as_json, session)
 
@@ -48,12 +50,15 @@ def node_info(node: str = NODE, as_json: bool = JSON, session: str = SESSION) ->
 
 
 def service_list(
-    types: bool = typer.Option(False, "--show-types", "-t", help="Show the types of each service."), as_json: bool = JSON, session: str = SESSION
+    types: bool = typer.Option(False, "--show-types", "-t", help="Show the types of each service."),
+    count: bool = typer.Option(False, "--count-services", "-c", help="Show only how many there are."),
+    as_json: bool = JSON,
+    session: str = SESSION,
 ) -> None:
     """List the services that somebody serves."""
-    from seesay.nodes.service_verbs import list_services
+    from seesay.nodes.listing import list_services
 
-    list_services(types, as_json, session)
+    list_services(types, count, as_json, session)
 
 
 def service_type(service: str = SERVICE, as_json: bool = JSON) -> None:
@@ -65,7 +70,7 @@ def service_type(service: str = SERVICE, as_json: bool = JSON) -> None:
 
 def service_call(
     service: str = SERVICE,
-    words: list[str] = typer.Argument(None, metavar="[TYPE] [VALUES]", help='The request as YAML or JSON, for example "{transition: deactivate}".'),
+    words: list[str] = typer.Argument(None, metavar="[TYPE] [VALUES]", help='The request in YAML or JSON: "{transition: deactivate}".'),
     timeout: float = typer.Option(5.0, "--timeout", min=0.001, max=3600.0, help="Give up after so many seconds."),
     as_json: bool = JSON,
     session: str = SESSION,
@@ -79,7 +84,7 @@ def service_call(
     call_service(service, words or [], timeout, as_json, session)
 
 
-def param_list(node: str = typer.Argument("", help="Name of a node; by default all."), as_json: bool = JSON, session: str = SESSION) -> None:
+def param_list(node: str = typer.Argument("", help="By default all nodes."), as_json: bool = JSON, session: str = SESSION) -> None:
     """List the parameters of a node, or of all."""
     from seesay.nodes.service_verbs import param_list
 

@@ -14,7 +14,7 @@ JSON_LINES = typer.Option(False, "--json", help="One JSON object a line.")
 
 def add(app: typer.Typer) -> None:
     topic = typer.Typer(help="Look at what flows in a running system, as ros2 topic does.", no_args_is_help=True)
-    topic.command(name="list")(list_topics)
+    topic.command(name="list")(list_)
     topic.command()(echo)
     topic.command()(hz)
     topic.command()(bw)
@@ -25,16 +25,16 @@ def add(app: typer.Typer) -> None:
     app.add_typer(topic, name="topic")
 
 
-def list_topics(
+def list_(
     types: bool = typer.Option(False, "--show-types", "-t", help="Show the type of each topic."),
     count: bool = typer.Option(False, "--count-topics", "-c", help="Show only how many there are."),
     as_json: bool = JSON,
     session: str = SESSION,
 ) -> None:
     """List the topics that somebody publishes."""
-    from seesay.nodes.topic_verbs import list_topics as do
+    from seesay.nodes.listing import list_topics
 
-    do(types, count, as_json, session)
+    list_topics(types, count, as_json, session)
 
 
 def echo(

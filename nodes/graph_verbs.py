@@ -1,4 +1,4 @@
-"""What `seesay topic info`, `node list` and `node info` do."""
+"""What `seesay topic info` and `node info` do."""
 
 from __future__ import annotations
 
@@ -9,19 +9,9 @@ from seesay.errors import BusError, ConfigError
 from seesay.messages import GraphReply, PublisherInfo, SubscriberInfo
 from seesay.nodes import discovery, sessions
 from seesay.nodes.graph import ask_graph
+from seesay.nodes.listing import service_type
 from seesay.nodes.shell import say, shown, topic_name, warn
 from seesay.nodes.topic_verbs import find_topic
-from seesay.services import find
-
-
-def list_nodes(count: bool, as_json: bool, session: str) -> None:
-    """Print the nodes of the session."""
-    found = discovery.nodes(sessions.running(session))
-    if as_json:
-        say(shown(len(found) if count else found, True))
-        return
-    for line in [str(len(found))] if count else found:
-        say(line)
 
 
 def topic_info(name: str, verbose: bool, as_json: bool, session: str) -> None:
@@ -60,7 +50,7 @@ def node_info(name: str, as_json: bool, session: str) -> None:
         reply = ask_graph(bus, [name])[name]
     if reply is None:
         raise BusError(f"node {name}: it does not answer; it is stopped, or a tool without services")
-    servers = {service: _service_type(service) for service, node in discovery.servers(session_path).items() if node == name}
+    servers = {service: service_type(service) for service, node in discovery.servers(session_path).items() if node == name}
     if as_json:
         say(shown({"node": name, "pid": reply.pid, "publishers": reply.publishers, "subscribers": reply.subscribers,
                    "service_servers": servers, "mismatches": reply.mismatches}, True))  # fmt: skip
@@ -99,11 +89,3 @@ def _qos(ends: list[Any], kind: str) -> list[str]:
             f"  Liveliness lease duration: {end.lease_s:g} s",
         ]
     return lines
-
-
-def _service_type(name: str) -> str:
-    try:
-        service = find(name)
-    except BusError:
-        return "unknown"
-    return f"{service.request.__name__} -> {service.response.__name__}"

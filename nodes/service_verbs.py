@@ -10,7 +10,7 @@ from typing import Any
 from seesay.bus import Bus
 from seesay.errors import BusError, ConfigError
 from seesay.messages import Parameter
-from seesay.nodes import discovery, sessions
+from seesay.nodes import discovery, listing, sessions
 from seesay.nodes.parameters import get_parameter, list_parameters, set_parameter
 from seesay.nodes.shell import make_message, parse, say, shown, split_type, topic_name
 from seesay.services import Service, find
@@ -18,19 +18,9 @@ from seesay.services import Service, find
 _KINDS = {"str": "String", "bool": "Boolean", "int": "Integer", "float": "Double"}
 
 
-def list_services(types: bool, as_json: bool, session: str) -> None:
-    """Print the services that somebody serves."""
-    found = discovery.servers(sessions.running(session))
-    if as_json:
-        say(shown([{"name": name, "type": _type(name), "node": node} for name, node in found.items()], True))
-        return
-    for name in found:
-        say(f"{name} [{_type(name)}]" if types else name)
-
-
 def service_type(name: str, as_json: bool) -> None:
     """Print the types of request and response."""
-    kind = _type(_find(name).name)
+    kind = listing.service_type(_find(name).name)
     say(shown(kind, True) if as_json else kind)
 
 
@@ -58,7 +48,7 @@ def param_list(node: str, as_json: bool, session: str) -> None:
         say(shown({name: {one.name: _value(one) for one in parameters} for name, parameters in found.items()}, True))
         return
     for name, parameters in found.items():
-        say("\n".join([f"{name}:", *(f"  {one.name}" for one in parameters)]))
+        say("\n".join([*([] if node else [f"{name}:"]), *(f"  {one.name}" for one in parameters)]))
 
 
 def param_get(node: str, name: str, as_json: bool, session: str) -> None:
@@ -116,14 +106,6 @@ def _find(name: str) -> Service[Any, Any]:
         return find(topic_name(name))
     except BusError as error:
         raise ConfigError(str(error)) from error
-
-
-def _type(name: str) -> str:
-    try:
-        service = find(name)
-    except BusError:
-        return "unknown"
-    return f"{service.request.__name__} -> {service.response.__name__}"
 
 
 def _with_parameters(session: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""What `seesay topic list`, `echo`, `type` and `pub` do."""
+"""What `seesay topic echo`, `type` and `pub` do."""
 
 from __future__ import annotations
 
@@ -34,21 +34,6 @@ class Pub:
     subscribers: int = 1
     timeout_s: float = 10.0
     as_json: bool = False
-
-
-def list_topics(types: bool, count: bool, as_json: bool, session: str) -> None:
-    """Print what somebody publishes."""
-    found = publishers(sessions.running(session))
-    if not types and not as_json:
-        for line in [str(len(found))] if count else found:
-            say(line)
-        return
-    rows = [_describe(name, nodes) for name, nodes in found.items()]
-    if as_json:
-        say(shown(len(rows) if count else rows, True))
-        return
-    for row in rows:
-        say(f"{row['name']} [{row['type']}]")
 
 
 def topic_type(name: str, as_json: bool) -> None:
@@ -107,16 +92,6 @@ def find_topic(name: str) -> Any:
         return topics.find(topic_name(name))
     except BusError as error:
         raise ConfigError(str(error)) from error
-
-
-def _describe(name: str, nodes: list[str]) -> dict[str, Any]:
-    from seesay import topics
-
-    try:
-        topic = topics.find(name)
-    except BusError:
-        return {"name": name, "type": "unknown", "rate_hz": 0.0, "latched": False, "publishers": nodes}
-    return {"name": name, "type": topic.type.__name__, "rate_hz": topic.rate_hz, "latched": topic.latched, "publishers": nodes}
 
 
 def _warn_if_silent(name: str, found: dict[str, list[str]]) -> None:
