@@ -11,7 +11,7 @@ def add(app: typer.Typer) -> None:
 
 
 def doctor(as_json: bool = typer.Option(False, "--json", help="Print one JSON object.")) -> None:
-    """Check packages, OpenGL, models and sessions, and say how to mend what is missing. Exit status 1 if something is."""
+    """Check packages, OpenGL, models, this host and what runs on it, and say how to mend what is wrong. Exit status 1 if something is."""
     from seesay.nodes.doctor import examine
     from seesay.nodes.plain import dumps
 

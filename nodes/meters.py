@@ -108,7 +108,8 @@ class Delay:
 
 def watch(name: str, meter: Meter, count: int, as_json: bool, session: str) -> None:
     """Print what the meter says once a second, `count` times or until Ctrl-C."""
-    topic, directory = find_topic(name), sessions.running(session)
+    directory = sessions.running(session)
+    topic = find_topic(name, directory)
     if topic.name not in publishers(directory):
         warn(f"WARNING: topic [{topic.name}] does not appear to be published yet")
     with Bus(directory, own_name()) as bus:

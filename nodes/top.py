@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,9 @@ from seesay.messages import GraphReply, SubscriberInfo
 from seesay.nodes import discovery, sessions
 from seesay.nodes.graph import ask_graph
 from seesay.nodes.shell import say, shown
-from seesay.nodes.topic_verbs import find_topic
 from seesay.topics import LAUNCH_STATUS, NODE_STATUS
+
+WIDTH = 160   # of the table in a file or pipe
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def run_top(once: bool, as_json: bool, interval: float, session: str) -> None:
                 elif as_json:
                     say(shown(snapshot, True))
                 else:
-                    Console().print(_screen(snapshot))
+                    Console(width=None if sys.stdout.isatty() else WIDTH).print(_screen(snapshot))
                 if once:
                     return
 
@@ -152,8 +154,8 @@ def _line(name: str, publishers: list[str], rate_hz: float, replies: list[tuple[
         Consumer(node, end.rate_hz, end.age_p50_ms, end.age_p99_ms, end.dropped, end.lost, _alive(end))
         for node, reply in replies for end in reply.subscribers if end.topic == name
     ]  # fmt: skip
-    topic = find_topic(name)
-    return TopicLine(name, topic.type.__name__, tuple(publishers), rate_hz, topic.rate_hz, tuple(consumers))
+    kind, expected = next(((end.type, end.rate_hz) for _, reply in replies for end in reply.publishers if end.topic == name), ("", 0.0))
+    return TopicLine(name, kind, tuple(publishers), rate_hz, expected, tuple(consumers))
 
 
 def _alive(end: SubscriberInfo) -> bool:

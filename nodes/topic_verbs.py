@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from seesay.errors import BusError, ConfigError
 from seesay.nodes import sessions
 from seesay.nodes.discovery import own_name, publishers
 from seesay.nodes.shell import field_of, make_message, say, shown, split_type, topic_name, warn
+
+KEEP_ALIVE_S = 0.3   # so that subscribers that look around just now find the last message
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ def echo(name: str, options: Echo, session: str) -> None:
     """Print messages. Raises BusError when nothing came in time, ConfigError for a field that is not there."""
     from seesay.bus import Bus
 
-    topic, directory = find_topic(name), sessions.running(session)
+    directory = sessions.running(session)
+    topic = find_topic(name, directory)
     _warn_if_silent(topic.name, publishers(directory))
     left = options.count or -1
     with Bus(directory, own_name()) as bus:
@@ -66,10 +70,11 @@ def pub(name: str, words: Sequence[str], options: Pub, session: str) -> None:
     """Publish a message, `times` times or until Ctrl-C. Raises ConfigError for a wrong message, BusError when nobody listens."""
     from seesay.bus import Bus
 
-    topic = find_topic(name)
+    directory = sessions.running(session)
+    topic = find_topic(name, directory)
     text = split_type(words, topic.type.__name__, '"{text: hello}"')
     make_message(topic.type, text, f"topic {topic.name}")
-    with Bus(sessions.running(session), own_name()) as bus:
+    with Bus(directory, own_name()) as bus:
         publisher = bus.publisher(topic)
         if not publisher.wait_for_subscribers(options.subscribers, options.timeout_s):
             wanted = f"{options.subscribers} subscribers within {options.timeout_s:g} s, got {publisher.subscribers}"
@@ -82,16 +87,32 @@ def pub(name: str, words: Sequence[str], options: Pub, session: str) -> None:
             message = make_message(topic.type, text, f"topic {topic.name}")
             publisher.send(message)
             say(shown(message, True) if options.as_json else f"publishing #{number}: {shown(message, True)}")
+        time.sleep(KEEP_ALIVE_S)
 
 
-def find_topic(name: str) -> Any:
-    """The topic of the table. Raises ConfigError that names those there are."""
+def find_topic(name: str, session: Path | None = None) -> Any:
+    """The topic of the table, or with a session also one that a node has remapped. Raises ConfigError that names those there are."""
     from seesay import topics
 
+    name = topic_name(name)
     try:
-        return topics.find(topic_name(name))
+        return topics.find(name)
     except BusError as error:
+        if session is not None and (found := _remapped(name, session)) is not None:
+            return found
         raise ConfigError(str(error)) from error
+
+
+def _remapped(name: str, session: Path) -> Any:
+    """The topic as its publishers describe it; None if nobody does."""
+    from seesay import topics
+    from seesay.bus import Bus
+    from seesay.nodes.graph import ask_graph
+
+    with Bus(session, own_name()) as bus:
+        replies = ask_graph(bus, publishers(session).get(name, []))
+    types = {end.type for reply in replies.values() if reply for end in reply.publishers if end.topic == name}
+    return next((replace(topic, name=name) for topic in topics.TOPICS.values() if topic.type.__name__ in types), None)
 
 
 def _warn_if_silent(name: str, found: dict[str, list[str]]) -> None:

@@ -29,9 +29,11 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from seesay._launch_table import Argument, check_keys, read, shipped_folder, substitute
 from seesay.errors import BusError, ConfigError
@@ -245,14 +247,45 @@ def _check_fields(kind: Any, mapping: Any, where: str) -> None:
     fields = [item.name for item in dataclasses.fields(kind)]
     check_keys(mapping, fields, where)
     for name, hint in get_type_hints(kind).items():
-        if name in mapping and dataclasses.is_dataclass(hint):
-            _check_fields(hint, mapping[name], f"{where} {name}")
+        if name in mapping:
+            _check_value(hint, mapping[name], f"{where} {name}")
+
+
+def _check_value(hint: Any, value: Any, where: str) -> None:
+    inner = get_args(hint)
+    if dataclasses.is_dataclass(hint):
+        _check_fields(hint, value, where)
+    elif get_origin(hint) is tuple and isinstance(value, list):
+        for number, item in enumerate(value):
+            _check_value(inner[0], item, f"{where}[{number}]")
+    elif get_origin(hint) is dict and isinstance(value, Mapping):
+        for key, item in value.items():
+            _check_value(inner[1], item, f"{where} {key}")
+    elif isinstance(value, Mapping):
+        for one in filter(dataclasses.is_dataclass, inner):
+            _check_fields(one, value, where)
 
 
 def _special(kind: Any, value: Any) -> Any:
     if kind is Path and isinstance(value, str):
         return Path(value)
+    if get_origin(kind) is np.ndarray:
+        return _array(get_args(get_args(kind)[1])[0], value)
     raise NotImplementedError(f"a parameter of type {kind}")
+
+
+def _array(kind: Any, value: Any) -> NDArray[Any]:
+    """A list of numbers as an array of type `kind`; without one, whole numbers are bytes and others float32. Raises ValueError."""
+    array = np.array(value)
+    if array.dtype.kind not in "iuf" and array.size:
+        raise ValueError(f"expected lists of numbers, got {str(value)[:40]}")
+    if kind is Any:
+        kind = np.uint8 if array.dtype.kind in "iu" else np.float32
+    if np.issubdtype(kind, np.integer) and array.size:
+        limits = np.iinfo(kind)
+        if array.dtype.kind == "f" or array.min() < limits.min or array.max() > limits.max:
+            raise ValueError(f"expected whole numbers from {limits.min} to {limits.max}, got {str(value)[:40]}")
+    return array.astype(kind)
 
 
 def _sentence(problem: str) -> str:

@@ -74,6 +74,9 @@ def masks(draw: st.DrawFn) -> m.Masks:
 
 
 process = st.builds(m.ProcessStatus, pid=stamp, restarts=stamp, exit_status=st.none() | st.integers(-64, 255))
+counts = {"received": stamp, "dropped": stamp, "lost": stamp, "torn": stamp, "invalid": stamp, "restarts": stamp, "late": stamp}
+publishing = st.builds(m.PublisherInfo, text, text, stamp, st.booleans(), st.booleans(), unit, unit, unit, stamp, stamp)
+subscribing = st.builds(m.SubscriberInfo, depth=stamp, deadline_s=unit, lease_s=unit, rate_hz=unit, expected_hz=unit, **counts)
 intrinsics = st.just(np.array([[100.0, 0, 50], [0, 100, 50], [0, 0, 1]]))
 distortion = side.flatmap(lambda n: array("float64", n))
 STRATEGIES: dict[str, st.SearchStrategy[typing.Any]] = {
@@ -90,6 +93,9 @@ STRATEGIES: dict[str, st.SearchStrategy[typing.Any]] = {
     "SkillGoal": st.builds(m.SkillGoal, header=header, targets=st.dictionaries(text, target, max_size=2)),
     "ArmCommand": st.builds(m.ArmCommand, header=header, position=vector, yaw=number, opening=unit),
     "ArmState": st.builds(m.ArmState, header=header, position=vector, yaw=number, opening=unit, grip_force=unit, speed=unit),
+    "GraphReply": st.builds(
+        m.GraphReply, header, text, stamp, st.lists(publishing, max_size=2).map(tuple), st.lists(subscribing, max_size=2).map(tuple)
+    ),
     "LaunchStatus": st.builds(m.LaunchStatus, header=header, processes=st.lists(process, max_size=3).map(tuple)),
     "PlanStep": st.builds(m.PlanStep, header=header, step=stamp, choice=st.none() | stamp, decision_ms=unit, evidence_age_ms=unit),
 }
