@@ -1,6 +1,7 @@
 # make demo    run the tabletop demo (TASK="put the red block in the green bowl" SEED=0)
 # make test    run the tests
 # make check   ruff, mypy, import-linter
+# make chaos   kill publishers and subscribers of pictures 200 times under load (minutes); KILLS=...
 # make fuzz    put a million mutated inputs through every decoder (minutes); INPUTS=...
 # make train   train the embedded checkpoints (hours; state in STATE, by default in the cache; goes on where it stopped)
 # make clean   remove what the other targets made
@@ -10,7 +11,7 @@ TASK ?= put the red block in the green bowl
 SEED ?= 0
 BIN := .venv/bin
 
-.PHONY: demo test check fuzz train clean setup
+.PHONY: demo test check chaos fuzz train clean setup
 
 demo: setup
 	@$(BIN)/seesay demo "$(TASK)" --seed $(SEED)
@@ -24,6 +25,11 @@ check: setup
 	$(BIN)/lint-imports
 
 INPUTS ?= 1000000
+KILLS ?= 200
+
+chaos: setup
+	$(BIN)/python -m benchmarks.chaos --kills $(KILLS) --json
+
 fuzz: setup
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
 	$(BIN)/python -m benchmarks.fuzz --inputs $(INPUTS) --json
