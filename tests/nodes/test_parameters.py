@@ -163,7 +163,7 @@ def test_a_running_node_is_tuned_paused_configured_and_shut_down(session: Path) 
         change_state(bus, "tunable", "configure", LONG)
         assert reached(statuses, "ready", "bye")
         assert heard(words, "bye 4")
-        assert bus.services() == [("tunable/lifecycle", "tunable"), ("tunable/parameters", "tunable")]
+        assert bus.services() == [("tunable/graph", "tunable"), ("tunable/lifecycle", "tunable"), ("tunable/parameters", "tunable")]
         change_state(bus, "tunable", "shutdown", LONG)
         assert process.wait(LONG) == 0
         assert reached(statuses, "stopped", "")
