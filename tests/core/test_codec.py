@@ -79,6 +79,8 @@ publishing = st.builds(m.PublisherInfo, text, text, stamp, st.booleans(), st.boo
 subscribing = st.builds(m.SubscriberInfo, depth=stamp, deadline_s=unit, lease_s=unit, rate_hz=unit, expected_hz=unit, **counts)
 intrinsics = st.just(np.array([[100.0, 0, 50], [0, 100, 50], [0, 0, 1]]))
 distortion = side.flatmap(lambda n: array("float64", n))
+goal = st.builds(m.SkillGoal, header=header, targets=st.dictionaries(text, target, max_size=2))
+affordance = st.builds(m.Affordance, probability=unit, goal=st.none() | goal)
 STRATEGIES: dict[str, st.SearchStrategy[typing.Any]] = {
     "Image": image(),
     "CompressedImage": st.builds(
@@ -90,7 +92,8 @@ STRATEGIES: dict[str, st.SearchStrategy[typing.Any]] = {
     "CameraInfo": st.builds(m.CameraInfo, header=header, height=stamp, width=stamp, k=intrinsics, d=distortion),
     "Transform": st.builds(m.Transform, header=header, translation=vector, rotation=unit_quaternion),
     "Objects": st.builds(m.Objects, header=header, objects=st.lists(obj, max_size=3).map(tuple)),
-    "SkillGoal": st.builds(m.SkillGoal, header=header, targets=st.dictionaries(text, target, max_size=2)),
+    "SkillGoal": goal,
+    "Affordances": st.builds(m.Affordances, header=header, affordances=st.lists(affordance, max_size=3).map(tuple)),
     "ArmCommand": st.builds(m.ArmCommand, header=header, position=vector, yaw=number, opening=unit),
     "ArmState": st.builds(m.ArmState, header=header, position=vector, yaw=number, opening=unit, grip_force=unit, speed=unit),
     "GraphReply": st.builds(
