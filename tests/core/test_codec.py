@@ -252,3 +252,42 @@ def test_only_messages_are_encoded() -> None:
         codec.encode({})
     with pytest.raises(WireError, match="got Source"):
         codec.encode(m.Source("front", 0, 0))
+
+
+references = st.none() | st.builds(codec.Ref, stamp, stamp, stamp, st.lists(stamp, min_size=1, max_size=4).map(tuple))
+
+
+@given(text, st.binary(min_size=16, max_size=16), stamp, stamp, text, st.integers(0, 7), references)
+def test_envelopes_survive_the_wire(
+    node: str, instance: bytes, sequence: int, sent_ns: int, key: str, flags: int, ref: codec.Ref | None
+) -> None:
+    sent = codec.Envelope(node, instance, sequence, sent_ns, key, flags).carrying(forged(), ref)
+    received = codec.Envelope.unpack(sent.pack())
+    assert (received.node, received.instance, received.sequence, received.sent_ns) == (node, instance, sequence, sent_ns)
+    assert (received.key, received.flags, received.ref) == (key, flags, ref)
+    assert codec.decode([received.header, PIXELS], m.Image).width == 32
+    assert msgpack.unpackb(sent.pack())[0] == "SeeSay 2"
+
+
+def test_damaged_envelopes_are_read_or_refused() -> None:
+    whole = codec.Envelope("camera", bytes(16), 7, 8, "key").carrying(forged(), codec.Ref(5, 4, 3, (2, 1))).pack()
+
+    @settings(max_examples=300)
+    @given(st.binary(max_size=60) | st.tuples(st.integers(0, len(whole) - 1), st.integers(0, 255)))
+    def check(damage: typing.Any) -> None:
+        data = damage if isinstance(damage, bytes) else whole[: damage[0]] + bytes([damage[1]]) + whole[damage[0] + 1 :]
+        with contextlib.suppress(WireError):
+            codec.Envelope.unpack(data)
+
+    check()
+
+
+@pytest.mark.parametrize("change", [{0: "SeeSay 3"}, {1: "n" * 65}, {2: b"short"}, {3: -1}, {7: [1, 2, 3, []]}, {7: [1, 2, -3, [1]]}])
+def test_envelopes_out_of_bounds_are_refused(change: dict[int, typing.Any]) -> None:
+    plain = msgpack.unpackb(codec.Envelope("camera", bytes(16), 7, 8).carrying(forged(), codec.Ref(5, 4, 3, (2, 1))).pack())
+    for place, value in change.items():
+        plain[place] = value
+    with pytest.raises(WireError, match="envelope"):
+        codec.Envelope.unpack(msgpack.packb(plain))
+    with pytest.raises(WireError, match="at most"):
+        codec.Envelope.unpack(bytes(codec.MAX_ENVELOPE_BYTES + 1))
