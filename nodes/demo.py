@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable
@@ -66,6 +67,7 @@ def run_demo(options: Demo) -> int:
 
     Raises UserError for a task that names nothing that the skills know.
     """
+    logging.getLogger("seesay").addHandler(logging.NullHandler())   # nodes that load are silent for seconds: not news on the terminal
     console = Console(stderr=options.as_json)
     instruction = instruction_of(options.task)
     check_instruction(instruction.text, load_library("tabletop"))
