@@ -74,10 +74,15 @@ class Workspace:
         return ""
 
 
+AHEAD_NS = 1_000_000_000
+"""By how much a stamp may be ahead of a clock that comes to this process in ticks."""
+
+
 class SafeExecutor:
     """An Executor around another one; also to be told of the emergency stop. Stamps of goals must be of `clock`.
 
-    goal_timeout_s: a goal that runs longer is stopped. max_evidence_age_s: a target with an object id whose picture is older is refused.
+    goal_timeout_s: a goal that runs longer is stopped. max_evidence_age_s: a target with an object id whose picture is older is refused,
+    and so is one from the future: the clock went back, or the stamp is of another clock.
     grace_s: how long the inner executor has to answer a cancel or a stop before its result is given in its place.
     """
 
@@ -170,6 +175,9 @@ class SafeExecutor:
             if outside:
                 return "unreachable", f"{goal.phrase}: the {target.label} ({name}) is outside the workspace, {outside}"
             age_ns = now - target.stamp_ns
+            if target.object_id and age_ns < -AHEAD_NS:
+                ahead = f"stamped {-age_ns / 1e9:.1f} s ahead of the clock, which went back"
+                return "stale", f"{goal.phrase}: the {target.label} is {ahead}; look again"
             if target.object_id and age_ns > self._max_age_ns:
                 limit_s = self._max_age_ns / 1e9
                 return "stale", f"{goal.phrase}: the {target.label} was last seen {age_ns / 1e9:.1f} s ago, the limit is {limit_s:g} s"

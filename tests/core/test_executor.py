@@ -71,6 +71,7 @@ def test_a_good_goal_runs_and_its_reports_pass() -> None:
         (goal(x=0.3), "unreachable", "x 0.300 m is above 0.210 m"),
         (goal(x=-0.3), "unreachable", "x -0.300 m is below -0.210 m"),
         (goal(stamp_ns=95 * SECOND), "stale", "last seen 6.0 s ago, the limit is 5 s"),
+        (goal(stamp_ns=103 * SECOND), "stale", "stamped 2.0 s ahead of the clock, which went back; look again"),
     ],
 )
 def test_what_is_out_of_reach_or_old_is_refused(wrong: SkillGoal, expected: str, words: str) -> None:
