@@ -16,6 +16,7 @@ from typing import Any
 from seesay._bus_remote import RemoteSocket
 from seesay._clock_offset import OffsetEstimate
 from seesay._link import (
+    MAX_LATCHED,
     STAMPS,
     Flow,
     Greeting,
@@ -237,7 +238,9 @@ class Gateway:
     # In threads of their own.
 
     def _begin(self) -> None:
-        subscribers = [self._bus.subscriber(topic) for topic in self._offer.values()]
+        # Of a latched topic each publisher's last message counts: in a mailbox of one, what we publish for a peer would push it out.
+        mine = self._bus.subscriber
+        subscribers = [mine(topic, "all", MAX_LATCHED) if topic.latched else mine(topic) for topic in self._offer.values()]
         self._start(self._collect, subscribers)
         for topic in self._offer.values():
             self._start(self._code, topic)

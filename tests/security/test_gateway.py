@@ -258,6 +258,21 @@ def test_a_gateway_comes_back_after_the_other_was_gone(pair_of_hosts: Pair) -> N
     assert received.message.version == 9
 
 
+def test_what_a_gateway_passes_on_does_not_push_out_what_its_own_host_says(pair_of_hosts: Pair) -> None:
+    """Both come on one latched topic whose readers want the newest message only."""
+    robot, laptop = pair_of_hosts
+    gateway = laptop.dial(robot.listen([PROMPTS]), robot, accept=["*"])
+    assert until(lambda: is_up(gateway) and is_up(robot.gateways[0]))
+    heard, own, passed_on = laptop.bus.subscriber(PROMPTS), robot.bus.publisher(PROMPTS), robot.bus.join("gateway").publisher(PROMPTS)
+    for version in range(1, 21):
+        own.send(PromptSet(Header(0), version, ()))
+        passed_on.send(PromptSet(Header(0), 1000 + version, ()))
+        received = heard.take(LONG)
+        assert received is not None
+        assert received.message.version == version
+    assert robot.bus.mismatches() == []
+
+
 def test_depth_survives_within_half_a_millimetre(pair_of_hosts: Pair) -> None:
     robot, laptop = pair_of_hosts
     front = DEPTH.of(camera="front")
