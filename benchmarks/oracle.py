@@ -29,7 +29,7 @@ class OracleEyes:
                 boxes.append((x, y, x + w, y + h))
                 indices.append(index)
         return Detections(
-            image.header, prompts.version, prompts.prompts, "oracle", image.height, image.width, np.array(boxes, np.float32).reshape(-1, 4),
+            image.header, prompts.version, prompts.texts, "oracle", image.height, image.width, np.array(boxes, np.float32).reshape(-1, 4),
             np.full(len(boxes), 0.95, np.float32), np.array(indices, np.int32),
         )  # fmt: skip
 
@@ -37,14 +37,14 @@ class OracleEyes:
         drawn = np.array(self._masks(image, prompts), bool).reshape(-1, image.height, image.width)
         counts, starts = masks.encode(drawn)
         scores = np.asarray(drawn.any((1, 2)), np.float32)
-        return Masks(image.header, prompts.version, prompts.prompts, "oracle", image.height, image.width, counts, starts, scores)
+        return Masks(image.header, prompts.version, prompts.texts, "oracle", image.height, image.width, counts, starts, scores)
 
     def _masks(self, image: Image, prompts: PromptSet) -> list[NDArray[np.bool_]]:
         assert image.header.source is not None
         seen = self._renderer.bodies(self._world.data, image.header.source.camera)
-        names = {name.removeprefix("a ").removeprefix("the "): name for name in prompts.prompts}
+        names = {name.removeprefix("a ").removeprefix("the "): name for name in prompts.texts}
         bodies = {names[name]: self._world.model.body(name).id for name in self._world.truth() if name in names}
-        return [seen == bodies[name] if name in bodies else np.zeros(seen.shape, bool) for name in prompts.prompts]
+        return [seen == bodies[name] if name in bodies else np.zeros(seen.shape, bool) for name in prompts.texts]
 
     def __enter__(self) -> OracleEyes:
         return self

@@ -29,11 +29,12 @@ def _shared(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> tuple
     return overlap, share
 
 
-def suppress(boxes: NDArray[np.floating[Any]], groups: NDArray[np.integer[Any]], overlap: float) -> NDArray[np.intp]:
-    """Indices of the boxes that stay, of `(N, 4)` boxes sorted best first: within a group, no two overlap by more than `overlap` IoU."""
+def suppress(boxes: NDArray[np.floating[Any]], groups: NDArray[np.integer[Any]], overlap: NDArray[np.floating[Any]]) -> NDArray[np.intp]:
+    """Indices of the boxes that stay, of `(N, 4)` boxes sorted best first: a box goes if a better one of its group has an IoU with it over
+    that group's `overlap`, which is `(N,)`, one number a box."""
     if not len(boxes):
         return np.zeros(0, np.intp)
-    rivals = (iou(boxes, boxes) > overlap) & (groups[:, None] == groups[None, :])
+    rivals = (iou(boxes, boxes) > overlap[:, None]) & (groups[:, None] == groups[None, :])
     stays = np.ones(len(boxes), bool)
     for index in range(len(boxes)):
         if stays[index]:

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seesay.errors import MessageError, ModelError
-from seesay.messages import Detections, Header, Image, PromptSet
+from seesay.messages import Detections, Header, Image, Prompt, PromptSet
 from seesay.perception.boxes import suppress
 from seesay.perception.embedded import EMBEDDED, load
 from seesay.perception.owlvit import ImageCode, Owl
-from seesay.perception.prompts import clean
+from seesay.perception.prompts import full
 
 DEFAULT_THRESHOLD = 0.1
 OVERLAP = 0.5
@@ -24,6 +24,7 @@ class Detector:
     """Finds what prompts name: every box may answer several prompts, duplicates are removed per prompt.
 
     threshold: least score in [0, 1] of a box; overlap: IoU over which the weaker of two boxes of one prompt goes.
+    A Prompt may have its own.
     """
 
     def __init__(self, owl: Owl, threshold: float = DEFAULT_THRESHOLD, overlap: float = OVERLAP) -> None:
@@ -48,46 +49,53 @@ class Detector:
     def name(self) -> str:
         return self.owl.name
 
-    def check(self, prompts: Sequence[str]) -> None:
+    def check(self, prompts: Sequence[str | Prompt]) -> None:
         """Raise PromptError if the model cannot take one of the prompts."""
-        self.owl.encode_prompts.check(prompts)
+        self.owl.encode_prompts.check([prompt.text for prompt in full(prompts)])
 
     def detect(self, image: Image, prompts: PromptSet) -> Detections:
         """Boxes in the picture for all prompts of the set, best first. Raises PromptError, and MessageError for a depth picture."""
-        return self._detections(to_rgb(image), prompts.prompts, prompts.version, image.header)
+        return self._detections(to_rgb(image), full(prompts.prompts), prompts.version, image.header)
 
-    def __call__(self, rgb: NDArray[np.uint8], prompts: Sequence[str]) -> Detections:
-        """The same for `(H, W, 3) uint8` RGB and a list of texts."""
+    def __call__(self, rgb: NDArray[np.uint8], prompts: Sequence[str | Prompt]) -> Detections:
+        """The same for `(H, W, 3) uint8` RGB and a list of texts or Prompts."""
         image = Image(Header(time.monotonic_ns()), "rgb8", rgb)
-        return self._detections(image.data, tuple(prompts) if not isinstance(prompts, str) else clean(prompts), 0, image.header)
+        return self._detections(image.data, full(prompts), 0, image.header)
 
-    def _detections(self, rgb: NDArray[np.uint8], prompts: tuple[str, ...], version: int, header: Header) -> Detections:
+    def _detections(self, rgb: NDArray[np.uint8], prompts: tuple[Prompt, ...], version: int, header: Header) -> Detections:
         height, width = rgb.shape[:2]
         boxes, scores, indices = np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32)
+        texts = tuple(prompt.text for prompt in prompts)
         if prompts:
             self.check(prompts)
             code = self.owl.encode_image(rgb)
-            probabilities = self.owl.logits(code, prompts).sigmoid().cpu().numpy()
-            boxes, scores, indices = self.select(self.corners(code, height, width), probabilities)
-        return Detections(header, version, prompts, self.name, height, width, boxes, scores, indices)
+            probabilities = self.owl.logits(code, texts).sigmoid().cpu().numpy()
+            boxes, scores, indices = self.select(self.corners(code, height, width), probabilities, prompts)
+        return Detections(header, version, texts, self.name, height, width, boxes, scores, indices)
 
     def corners(self, code: ImageCode, height: int, width: int) -> NDArray[np.float32]:
         """`(P, 4) float32` xyxy pixels of every token's box in a picture of that size, clipped to it."""
         return _corners(code.boxes.cpu().numpy(), self.owl.preprocess.span(height, width), height, width)
 
     def select(
-        self, corners: NDArray[np.float32], probabilities: NDArray[np.float32]
+        self, corners: NDArray[np.float32], probabilities: NDArray[np.float32], prompts: Sequence[str | Prompt]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
-        """From `(P, 4)` corners and `(P, Q)` probabilities to (boxes `(N, 4)`, scores `(N,)`, prompt indices `(N,)`), best first.
+        """From `(P, 4)` corners and `(P, Q)` probabilities of Q prompts to boxes `(N, 4)`, scores `(N,)`, prompt indices `(N,)`, by score.
 
-        Multi-label: each (box, prompt) pair over the threshold stands for itself; suppression within a prompt only.
+        Multi-label: each (box, prompt) pair over the prompt's threshold stands for itself; suppression within a prompt only.
+        A box whose best prompt is a negative one answers none.
         """
+        wanted = full(prompts)
+        least = np.array([self.threshold if prompt.threshold is None else prompt.threshold for prompt in wanted])
+        overlap = np.array([self.overlap if prompt.overlap is None else prompt.overlap for prompt in wanted])
+        negative = np.array([prompt.negative for prompt in wanted])
         solid = (corners[:, 2] - corners[:, 0] >= 1) & (corners[:, 3] - corners[:, 1] >= 1)
-        tokens, indices = np.nonzero((probabilities > self.threshold) & solid[:, None])
+        solid &= ~negative[probabilities.argmax(axis=1)]
+        tokens, indices = np.nonzero((probabilities > least) & solid[:, None] & ~negative)
         scores = probabilities[tokens, indices]
         order = np.argsort(-scores, kind="stable")[:MOST]
         tokens, indices, scores = tokens[order], indices[order], scores[order]
-        kept = suppress(corners[tokens], indices, self.overlap)
+        kept = suppress(corners[tokens], indices, overlap[indices])
         return corners[tokens[kept]], scores[kept].astype(np.float32), indices[kept].astype(np.int32)
 
 

@@ -70,7 +70,7 @@ def find(
     if segmenter is not None:
         segmenter.check(words.prompts)
     opened = open_source(source) if isinstance(source, str) else source
-    report = FindReport(opened.name, boxes=dict.fromkeys(words.prompts, 0), best=dict.fromkeys(words.prompts, 0.0))
+    report = FindReport(opened.name, boxes=dict.fromkeys(words.texts, 0), best=dict.fromkeys(words.texts, 0.0))
     with opened:
         pictures = iter(opened)
         image: Image | None = next(pictures)   # a source without any picture leaves no folder behind
@@ -83,7 +83,7 @@ def find(
             try:
                 while image is not None:
                     detections = detector.detect(image, words)
-                    masks = segmenter.segment(image, found(detections)) if segmenter is not None else None
+                    masks = segmenter.segment(image, found(detections, words)) if segmenter is not None else None
                     name, drawn = opened.label(image.header.sequence), draw(image.data, detections, masks)
                     if film is not None:
                         film.add(drawn, opened.time_s)
@@ -117,7 +117,7 @@ def _head(source: PictureSource, words: PromptSet, detector: Detector, segmenter
         "format": FORMAT,
         "source": source.name,
         "kind": source.kind,
-        "prompts": words.prompts,
+        "prompts": words.texts,
         "detector": detector.name,
         "threshold": detector.threshold,
         "segmenter": segmenter.name if segmenter is not None else None,

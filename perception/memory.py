@@ -93,8 +93,11 @@ class VisualMemory:
         with self._lock:
             frames = [frame for frame in reversed(self._frames) if frame.header.stamp_ns >= since_ns]
         return [
-            Detections(frame.header, 0, tuple(prompts), self._detector.name, frame.height, frame.width, *self._detector.select(*found))
-            for frame, *found in self._passing(frames, queries)
+            Detections(
+                frame.header, 0, tuple(prompts), self._detector.name, frame.height, frame.width,
+                *self._detector.select(corners, probabilities, prompts),
+            )
+            for frame, corners, probabilities in self._passing(frames, queries)
         ]
 
     def _passing(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from seesay.messages import Detections, Header, Image, Masks, Objects, PromptSet
+from seesay.messages import Detections, Header, Image, Masks, Objects, Prompt, PromptSet
 from seesay.perception.association import ObjectTracker
 from seesay.perception.grounding import Observation, View, ground
 
@@ -36,14 +36,16 @@ class Glimpse:
 class Perceiver:
     """Sees objects by name. `glimpses` keeps what each stage made of the views of the last look, for pictures and reports."""
 
-    def __init__(self, detector: Detects, segmenter: Segments | None = None, prompts: Sequence[str] = (), frame_id: str = "world") -> None:
+    def __init__(
+        self, detector: Detects, segmenter: Segments | None = None, prompts: Sequence[str | Prompt] = (), frame_id: str = "world"
+    ) -> None:
         self.detector = detector
         self.segmenter = segmenter
         self.prompts = PromptSet(Header(0), 0, tuple(prompts))
         self.tracker = ObjectTracker(frame_id)
         self.glimpses: tuple[Glimpse, ...] = ()
 
-    def name(self, prompts: Sequence[str]) -> PromptSet:
+    def name(self, prompts: Sequence[str | Prompt]) -> PromptSet:
         """Look for other things from now on; the version of the set rises."""
         self.prompts = PromptSet(Header(0), self.prompts.version + 1, tuple(prompts))
         return self.prompts
@@ -54,7 +56,7 @@ class Perceiver:
         objects = Objects(Header(0, frame_id=self.tracker.frame_id), self.tracker.objects())
         for view in views:
             detections = self.detector.detect(view.image, self.prompts)
-            masks = self.segmenter.segment(view.image, found(detections)) if self.segmenter else None
+            masks = self.segmenter.segment(view.image, found(detections, self.prompts)) if self.segmenter else None
             observations = ground(detections, masks, view.depth, view.info, view.T_world_camera)
             objects = self.tracker.update(observations, detections.header, view)
             glimpses.append(Glimpse(view, detections, masks, tuple(observations)))
@@ -62,8 +64,7 @@ class Perceiver:
         return objects
 
 
-def found(detections: Detections) -> PromptSet:
-    """The prompts that have a box: only they need a mask."""
-    indices = sorted(set(detections.prompt_indices.tolist()))
-    prompts = tuple(dict.fromkeys(detections.prompts[index] for index in indices))
+def found(detections: Detections, asked: PromptSet) -> PromptSet:
+    """The prompts of those asked for that have a box: only they need a mask."""
+    prompts = tuple(dict.fromkeys(asked.prompts[index] for index in sorted(set(detections.prompt_indices.tolist()))))
     return PromptSet(replace(detections.header), detections.prompt_version, prompts)

@@ -1,10 +1,11 @@
-"""Prompts as people write them, and the object names that they stand for."""
+"""Prompts as people write them, what they ask for in full, and the object names that they stand for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from seesay.errors import PromptError
+from seesay.messages import Prompt
 
 _OPENINGS = ("a photo of a ", "a photo of an ", "a photo of the ", "this ", "the ", "an ", "a ")
 
@@ -21,6 +22,13 @@ def clean(prompts: Sequence[str]) -> tuple[str, ...]:
         if not prompt:
             raise PromptError(f"expected words in every prompt, got an empty one at place {number}; name a thing, such as 'a red block'")
     return cleaned
+
+
+def full(prompts: Sequence[str | Prompt]) -> tuple[Prompt, ...]:
+    """Every prompt as a Prompt, in their order. Raises PromptError for a text where a list belongs."""
+    if isinstance(prompts, str):
+        clean(prompts)
+    return tuple(prompt if isinstance(prompt, Prompt) else Prompt(str(prompt)) for prompt in prompts)
 
 
 def label(prompt: str) -> str:

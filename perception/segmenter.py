@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from seesay import masks as coding
 from seesay.errors import ModelError
-from seesay.messages import Header, Image, Masks, PromptSet
+from seesay.messages import Header, Image, Masks, Prompt, PromptSet
 from seesay.perception.clipseg import ClipSeg, ImageCode
 from seesay.perception.detector import pick_device, to_rgb
 from seesay.perception.embedded import EMBEDDED, load
-from seesay.perception.prompts import clean
+from seesay.perception.prompts import clean, full
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +26,10 @@ AT_ONCE = 1 << 21
 
 
 class Segmenter:
-    """One mask per prompt, at the picture's resolution. threshold: least probability in [0, 1] of a pixel in a mask."""
+    """One mask per prompt, at the picture's resolution.
+
+    threshold: least probability in (0, 1) of a pixel in a mask; a Prompt may have its own, `mask_threshold`.
+    """
 
     def __init__(self, clipseg: ClipSeg, threshold: float = DEFAULT_THRESHOLD) -> None:
         if not 0.0 < threshold < 1.0:
@@ -49,18 +52,18 @@ class Segmenter:
     def name(self) -> str:
         return self.clipseg.name
 
-    def check(self, prompts: Sequence[str]) -> None:
+    def check(self, prompts: Sequence[str | Prompt]) -> None:
         """Raise PromptError if the model cannot take one of the prompts."""
-        self.clipseg.encode_prompts.check(prompts)
+        self.clipseg.encode_prompts.check([prompt.text for prompt in full(prompts)])
 
     def segment(self, image: Image, prompts: PromptSet) -> Masks:
         """One mask per prompt of the set. Raises PromptError, and MessageError for a depth picture."""
-        return self._masks(to_rgb(image), prompts.prompts, prompts.version, image.header)
+        return self._masks(to_rgb(image), full(prompts.prompts), prompts.version, image.header)
 
-    def __call__(self, rgb: NDArray[np.uint8], prompts: Sequence[str]) -> Masks:
-        """The same for `(H, W, 3) uint8` RGB and a list of texts."""
+    def __call__(self, rgb: NDArray[np.uint8], prompts: Sequence[str | Prompt]) -> Masks:
+        """The same for `(H, W, 3) uint8` RGB and a list of texts or Prompts."""
         image = Image(Header(time.monotonic_ns()), "rgb8", rgb)
-        return self._masks(image.data, tuple(prompts) if not isinstance(prompts, str) else clean(prompts), 0, image.header)
+        return self._masks(image.data, full(prompts), 0, image.header)
 
     def probabilities(self, rgb: NDArray[np.uint8], prompts: Sequence[str]) -> NDArray[np.float32]:
         """`(M, H, W) float32` probability of every pixel for every prompt; logits are upsampled, then squashed."""
@@ -71,22 +74,30 @@ class Segmenter:
             maps = [self._logits(code, [prompt], rgb.shape[:2]).sigmoid() for prompt in clean(prompts)]
             return torch.cat(maps).cpu().numpy() if maps else np.zeros((0, *rgb.shape[:2]), np.float32)
 
-    def _masks(self, rgb: NDArray[np.uint8], prompts: tuple[str, ...], version: int, header: Header) -> Masks:
+    def _masks(self, rgb: NDArray[np.uint8], prompts: tuple[Prompt, ...], version: int, header: Header) -> Masks:
         height, width = rgb.shape[:2]
+        texts = tuple(prompt.text for prompt in prompts)
         runs: list[NDArray[np.uint32]] = []
         scores = np.zeros(len(prompts), np.float32)
         if prompts:
             self.check(prompts)
             code = self.clipseg.encode_image(rgb)
-        least = float(np.log(self.threshold / (1 - self.threshold)))
+        least = self._least_logits(prompts)
         step = max(1, AT_ONCE // (height * width))
         for first in range(0, len(prompts), step):
-            logits = self._logits(code, prompts[first : first + step], (height, width))
+            logits = self._logits(code, texts[first : first + step], (height, width))
             scores[first : first + step] = logits.amax(dim=(1, 2)).sigmoid().cpu().numpy()
-            runs += [coding.encode_one(mask) for mask in (logits > least).cpu().numpy()]
+            runs += [coding.encode_one(mask) for mask in (logits > least[first : first + step, None, None].to(logits.device)).cpu().numpy()]
         starts = np.cumsum([0, *map(len, runs)], dtype=np.uint32)
         counts = np.concatenate(runs) if runs else np.zeros(0, np.uint32)
-        return Masks(header, version, prompts, self.name, height, width, counts, starts, scores)
+        return Masks(header, version, texts, self.name, height, width, counts, starts, scores)
+
+    def _least_logits(self, prompts: Sequence[Prompt]) -> torch.Tensor:
+        """`(M,) float32` logits that a pixel of each prompt's mask exceeds."""
+        import torch
+
+        least = [self.threshold if prompt.mask_threshold is None else prompt.mask_threshold for prompt in prompts]
+        return torch.tensor(least, dtype=torch.float32).logit()
 
     def _logits(self, code: ImageCode, prompts: Sequence[str], size: tuple[int, int]) -> torch.Tensor:
         """`(M, H, W) float32` logits at the picture's size."""

@@ -181,12 +181,39 @@ class Transform:
 
 
 @dataclass(frozen=True, slots=True)
+class Prompt:
+    """What to look for, where that is more than a text; results call it `text`.
+
+    threshold: least score in [0, 1] of its boxes; overlap: IoU in [0, 1] over which the weaker of two of them goes; mask_threshold: least
+    probability in [0, 1] of a pixel in its mask; None takes the model's own. negative: it has no boxes, and takes away those that it
+    fits better than any other prompt does.
+    """
+
+    text: str
+    threshold: float | None = None
+    overlap: float | None = None
+    mask_threshold: float | None = None
+    negative: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("threshold", "overlap", "mask_threshold"):
+            value = getattr(self, name)
+            if value is not None and not 0.0 <= value <= 1.0:
+                raise MessageError(f"Prompt.{name}: expected a number in [0, 1], got {value}")
+
+
+@dataclass(frozen=True, slots=True)
 class PromptSet:
     """What to look for. `version` rises with each change; every result says which version and text it answers."""
 
     header: Header
     version: int
-    prompts: tuple[str, ...]
+    prompts: tuple[str | Prompt, ...]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The prompts by the names that results call them."""
+        return tuple(prompt if isinstance(prompt, str) else prompt.text for prompt in self.prompts)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

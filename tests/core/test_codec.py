@@ -48,6 +48,8 @@ obj = st.builds(
     mask_counts=side.flatmap(lambda n: array("uint32", n * 20)),
 )
 
+prompt = st.builds(m.Prompt, text, st.none() | unit, st.none() | unit, st.none() | unit, st.booleans())
+
 
 @st.composite
 def image(draw: st.DrawFn) -> m.Image:
@@ -89,6 +91,7 @@ STRATEGIES: dict[str, st.SearchStrategy[typing.Any]] = {
     ),
     "Detections": detections(),
     "Masks": masks(),
+    "PromptSet": st.builds(m.PromptSet, header, stamp, st.lists(text | prompt, max_size=3).map(tuple)),
     "CameraInfo": st.builds(m.CameraInfo, header=header, height=stamp, width=stamp, k=intrinsics, d=distortion),
     "Transform": st.builds(m.Transform, header=header, translation=vector, rotation=unit_quaternion),
     "Objects": st.builds(m.Objects, header=header, objects=st.lists(obj, max_size=3).map(tuple)),

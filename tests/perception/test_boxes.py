@@ -15,7 +15,9 @@ def test_iou_and_inside() -> None:
 
 def test_suppression_keeps_the_best_of_each_group() -> None:
     boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [0, 0, 10, 10], [20, 0, 30, 10]], np.float32)
-    assert suppress(boxes, np.array([0, 0, 1, 0]), 0.5).tolist() == [0, 2, 3]
+    assert suppress(boxes, np.array([0, 0, 1, 0]), np.full(4, 0.5)).tolist() == [0, 2, 3]
+    assert suppress(boxes, np.array([0, 0, 0, 0]), np.full(4, 0.9)).tolist() == [0, 1, 3]
+    assert suppress(boxes[:0], np.zeros(0, int), np.zeros(0)).tolist() == []
 
 
 def test_label() -> None:

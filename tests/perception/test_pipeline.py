@@ -28,7 +28,7 @@ class Oracle:
         return self._see(image)[0]
 
     def segment(self, image: Image, prompts: PromptSet) -> Masks:
-        self.asked.append(prompts.prompts)
+        self.asked.append(prompts.texts)
         return self._see(image)[1]
 
 
