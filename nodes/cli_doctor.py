@@ -1,4 +1,4 @@
-"""`seesay doctor` and `top`: is everything there that the system needs, and how is it doing?"""
+"""`seesay doctor`, `top` and `view`: is everything there that the system needs, how is it doing, and what does it see?"""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import typer
 def add(app: typer.Typer) -> None:
     app.command(name="doctor")(doctor)
     app.command(name="top")(top)
+    app.command(name="view")(view)
 
 
 def doctor(as_json: bool = typer.Option(False, "--json", help="Print one JSON object.")) -> None:
@@ -36,3 +37,16 @@ def top(
     from seesay.nodes.top import run_top
 
     run_top(once, as_json, interval, session)
+
+
+def view(
+    port: int = typer.Option(8090, "--port", min=0, max=65535, help="Port on this host; 0 takes a free one."),
+    session: str = typer.Option("", "--session", help="Which running system; by default the only one."),
+) -> None:
+    """Show cameras with boxes and masks, objects, and the chart of each decision on a page of your browser, until Ctrl-C.
+
+    Only this host can open the page; from another: ssh -L 8090:localhost:8090 ROBOT.
+    """
+    from seesay.nodes.live_server import run_view
+
+    run_view(port, session)
