@@ -7,6 +7,7 @@ from typing import Annotated
 
 from seesay import topics
 from seesay.config import LIVE, between
+from seesay.nodes.prompting import PromptsInForce
 from seesay.nodes.runtime import Node
 
 
@@ -30,11 +31,13 @@ def run(node: Node, config: Config) -> None:
 
     adjust(config)
     node.on_change(adjust)
-    prompts = node.bus.subscriber(topics.PROMPTS)
+    prompts = PromptsInForce(node, detector.check)
     pictures = [node.bus.subscriber(topics.IMAGE.of(camera=name)) for name in config.cameras]
     node.ready(detector.name)
     while not node.stop.is_set():
-        for mailbox in node.wait(pictures, 0.5):
-            picture, words = mailbox.take(0), prompts.latest()
+        node.wait([prompts.mailbox, *pictures], 0.5)
+        words = prompts.newest()
+        for mailbox in pictures:
+            picture = mailbox.take(0)
             if picture is not None and words is not None:
-                node.publish(topics.DETECTIONS, detector.detect(picture.message, words.message))
+                node.publish(topics.DETECTIONS, detector.detect(picture.message, words))

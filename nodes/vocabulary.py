@@ -1,12 +1,12 @@
-"""Says what to look for: the words of a skill library, or a list. Never what the simulator knows."""
+"""Says what to look for: the words of a skill library, or a list, until somebody asks for others. Never what the simulator knows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seesay import topics
 from seesay.errors import PromptError
-from seesay.messages import Header, PromptSet
+from seesay.messages import Prompt
+from seesay.nodes.prompting import PromptKeeper
 from seesay.nodes.runtime import Node
 
 
@@ -14,7 +14,7 @@ from seesay.nodes.runtime import Node
 class Config:
     """prompts: what to look for, besides all objects of the skill library ("tabletop", or the path of a TOML file)."""
 
-    prompts: tuple[str, ...] = ()
+    prompts: tuple[str | Prompt, ...] = ()
     library: str = ""
 
 
@@ -26,6 +26,6 @@ def run(node: Node, config: Config) -> None:
         words += load_library(config.library).prompts()
     if not words:
         raise PromptError('vocabulary: expected prompts = ["a red block"] or library = "tabletop", got neither; give one')
-    node.publish(topics.PROMPTS, PromptSet(Header(node.clock.now_ns(), clock=node.clock.name), 1, tuple(dict.fromkeys(words))))
+    PromptKeeper(node, words)
     node.ready(f"{len(words)} prompts")
     node.stop.wait()

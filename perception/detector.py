@@ -50,8 +50,9 @@ class Detector:
         return self.owl.name
 
     def check(self, prompts: Sequence[str | Prompt]) -> None:
-        """Raise PromptError if the model cannot take one of the prompts."""
-        self.owl.encode_prompts.check([prompt.text for prompt in full(prompts)])
+        """Encode the prompts, so that no picture has to wait for it. Raises PromptError if the model cannot take one of them."""
+        if prompts:
+            self.owl.encode_prompts([prompt.text for prompt in full(prompts)])
 
     def detect(self, image: Image, prompts: PromptSet) -> Detections:
         """Boxes in the picture for all prompts of the set, best first. Raises PromptError, and MessageError for a depth picture."""

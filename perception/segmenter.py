@@ -53,8 +53,9 @@ class Segmenter:
         return self.clipseg.name
 
     def check(self, prompts: Sequence[str | Prompt]) -> None:
-        """Raise PromptError if the model cannot take one of the prompts."""
-        self.clipseg.encode_prompts.check([prompt.text for prompt in full(prompts)])
+        """Encode the prompts, so that no picture has to wait for it. Raises PromptError if the model cannot take one of them."""
+        if prompts:
+            self.clipseg.encode_prompts([prompt.text for prompt in full(prompts)])
 
     def segment(self, image: Image, prompts: PromptSet) -> Masks:
         """One mask per prompt of the set. Raises PromptError, and MessageError for a depth picture."""

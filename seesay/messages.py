@@ -216,6 +216,31 @@ class PromptSet:
         return tuple(prompt if isinstance(prompt, str) else prompt.text for prompt in self.prompts)
 
 
+@dataclass(frozen=True, slots=True)
+class PromptAck:
+    """What a node of perception did with the set of prompts of that version.
+
+    refusal: empty, and all that it publishes from now on answers the set; else it goes on with the former one for that reason.
+    """
+
+    header: Header
+    node: str
+    version: int
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptChange:
+    """How a change of the prompts went: the version in force, and which nodes took the new set, refused it (with the sentence why) or were
+    silent. If any refused, `version` is that of the former prompts again."""
+
+    header: Header
+    version: int
+    taken: tuple[str, ...] = ()
+    refused: dict[str, str] = field(default_factory=dict)
+    silent: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
     """Boxes of one picture (vision_msgs/Detection2DArray). Several prompts may claim one box.

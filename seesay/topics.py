@@ -88,6 +88,7 @@ CAMERA_INFO = Topic("camera/{camera}/camera_info", m.CameraInfo, latched=True)
 TRANSFORMS = Topic("transforms", m.Transform, keep="all", depth=1000, latched=True, key="child_frame_id")
 CLOCK = Topic("clock", m.ClockTick, rate_hz=20.0, recorded=False, deadline_s=1.0)
 PROMPTS = Topic("prompts", m.PromptSet, latched=True)
+PROMPT_ACK = Topic("prompt_ack", m.PromptAck, keep="all", depth=64, latched=True)
 DETECTIONS = Topic("detections", m.Detections, rate_hz=2.0, keep="all", depth=16, deadline_s=5.0)
 MASKS = Topic("masks", m.Masks, rate_hz=2.0, keep="all", depth=16, deadline_s=5.0)
 OBJECTS = Topic("objects", m.Objects, rate_hz=2.0, deadline_s=5.0)
@@ -108,8 +109,8 @@ NODE_STATUS = Topic("node_status", m.NodeStatus, rate_hz=1.0, keep="all", depth=
 TOPICS: dict[str, Topic[Any]] = {
     topic.name: topic
     for topic in (
-        IMAGE, DEPTH, CAMERA_INFO, TRANSFORMS, CLOCK, PROMPTS, DETECTIONS, MASKS, OBJECTS, INSTRUCTION, PLAN_STEP, SKILL_GOAL,
-        SKILL_FEEDBACK, SKILL_RESULT, TASK_RESULT, TASK_VERDICT, EMERGENCY_STOP, ARM_COMMAND, ARM_STATE, LAUNCH_STATUS,
+        IMAGE, DEPTH, CAMERA_INFO, TRANSFORMS, CLOCK, PROMPTS, PROMPT_ACK, DETECTIONS, MASKS, OBJECTS, INSTRUCTION, PLAN_STEP,
+        SKILL_GOAL, SKILL_FEEDBACK, SKILL_RESULT, TASK_RESULT, TASK_VERDICT, EMERGENCY_STOP, ARM_COMMAND, ARM_STATE, LAUNCH_STATUS,
         LINK_STATUS, NODE_STATUS,
     )
 }  # fmt: skip
