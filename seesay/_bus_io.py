@@ -151,10 +151,6 @@ class SocketThread:
             self._servers[descriptor].answer()
         elif descriptor == self._wake_out.fileno():
             self._wake_out.recv(65536)
-        else:
-            for inlet in self._inlets.values():
-                if descriptor in inlet.requests:
-                    inlet.map_ring(descriptor)
 
     def _do_work(self) -> None:
         while self._work:

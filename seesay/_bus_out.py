@@ -96,7 +96,7 @@ class Outlet:
                     del self._latched[next(iter(self._latched))]
             elif early:
                 self._early = [*self._early, (head, buffers)][-self.topic.depth :]
-            if self.publisher.subscribers:
+            if self.publisher.subscribers and (ref is None or not self._tell_readers(head)):
                 self._send(head, buffers)
                 if int(self.socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
                     self._answer()
@@ -112,6 +112,8 @@ class Outlet:
             if time.monotonic() - self._spoke > BEAT_S and self.publisher.subscribers:
                 self._say(BEAT)
                 self._answer()
+            if self.server is not None:
+                self.server.settle()
 
     def close(self) -> None:
         """Say farewell, close the socket and remove its files."""
@@ -139,19 +141,26 @@ class Outlet:
             try:
                 ring = RingWriter(_SLOTS[self.topic.keep], size)
                 if self.server is None:
-                    self.server = RingServer(self._path)
+                    self.server = RingServer(self._path, ring)
                     self._watch(self.server)
+                else:
+                    self.server.replace(ring)
             except (BusError, OSError) as error:
                 _log.warning("topic %s: pictures go through sockets, which takes longer: %s", self.topic.name, error)
                 self._may_ring = False
                 return None
             if self._ring is not None:
                 self._ring.close()
-            self._ring = self.server.ring = ring
+            self._ring = ring
         slot = self._ring.reserve()
         if slot is None:
             raise BusError(f"topic {self.topic.name}: expected at most {self._ring.slots} loans at a time")
         return slot
+
+    def _tell_readers(self, head: Envelope) -> bool:
+        """Tell of what is in the ring those who have it; tell whether they are all."""
+        self._spoke = time.monotonic()
+        return self.server is not None and self.server.send(head.pack()) >= self.publisher.subscribers
 
     def _answer(self) -> None:
         """Handle all requests that are there; afterwards the socket's descriptor tells of the next."""

@@ -9,12 +9,17 @@ import threading
 
 
 class Watch:
-    """The descriptors that the bus's thread waits for. `shared`: whether another thread may take one away for a while."""
+    """Descriptors to be waited for. `shared`: whether one may be watched for by another, and taken away from it for a while."""
 
     shared = hasattr(select, "epoll")
 
     def __init__(self) -> None:
         self._poll = select.epoll() if self.shared else select.poll()
+
+    def fileno(self) -> int:
+        """A descriptor that tells whether there is something to read from any of them; where they may be `shared`."""
+        assert isinstance(self._poll, select.epoll)
+        return self._poll.fileno()
 
     def add(self, descriptor: int) -> None:
         self._poll.register(descriptor, select.POLLIN)
@@ -29,9 +34,10 @@ class Watch:
     def resume(self, descriptor: int) -> None:
         self._poll.modify(descriptor, select.POLLIN)
 
-    def wait(self, seconds: float) -> list[int]:
-        """Return the descriptors that something has come from, after `seconds` at most."""
-        return [descriptor for descriptor, _ in self._poll.poll(max(0.0, seconds) if self.shared else max(0, int(1000 * seconds) + 1))]
+    def wait(self, seconds: float | None = 0.0) -> list[int]:
+        """Return the descriptors that something has come from, after `seconds` at most (None: for ever)."""
+        left = None if seconds is None else max(0.0, seconds) if self.shared else max(0, int(1000 * seconds) + 1)
+        return [descriptor for descriptor, _ in self._poll.poll(left)]
 
     def close(self) -> None:
         if isinstance(self._poll, select.epoll):
@@ -39,26 +45,23 @@ class Watch:
 
 
 class Bell:
-    """Wakes a consumer that waits for a descriptor."""
+    """A descriptor to wake a consumer with."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self) -> None:
         self._event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._poll = select.poll()
-        self._poll.register(descriptor, select.POLLIN)
-        self._poll.register(self._event, select.POLLIN)
         self._lock = threading.Lock()
 
-    def wait(self, seconds: float | None) -> None:
-        """Return when the descriptor is ready, the bell was rung since the last wait, or the time is up."""
-        ready = self._poll.poll(None if seconds is None else max(0, int(1000 * seconds) + 1))
-        if any(descriptor == self._event for descriptor, _ in ready):
-            with contextlib.suppress(BlockingIOError):
-                os.eventfd_read(self._event)
+    def fileno(self) -> int:
+        return self._event
 
     def ring(self) -> None:
         with self._lock:
             if self._event >= 0:
                 os.eventfd_write(self._event, 1)
+
+    def hush(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._event)
 
     def close(self) -> None:
         with self._lock:
