@@ -86,6 +86,15 @@ class NamedBus:
     def mismatches(self) -> list[Mismatch]:
         return self._bus.mismatches()
 
+    def endpoints(self) -> list[tuple[str, str]]:
+        """The publishers of the namespace and of the topics that are one for all, under the names that the node would use."""
+        prefix = f"{self._names.namespace}/" if self._names.namespace else ""
+        return [
+            (name.removeprefix(prefix), node)
+            for name, node in self._bus.endpoints()
+            if name.startswith(prefix) or name in ONE_FOR_ALL
+        ]
+
     def interrupt(self) -> None:
         self._bus.interrupt()
 

@@ -45,7 +45,7 @@ def decompress(picture: CompressedImage) -> Image:
     colour = picture.format == "jpeg"
     wanted = (picture.height, picture.width, 3 if colour else 1, 16 if picture.encoding in ("16UC1", "32FC1") else 8)
     data = picture.data.tobytes()
-    found = (_jpeg_layout if colour else _png_layout)(data)
+    found = (jpeg_layout if colour else png_layout)(data)
     if found != wanted:
         raise WireError(f"CompressedImage: expected a {picture.format} of (height, width, channels, bits) {wanted}, got {found}")
     flags = cv2.IMREAD_UNCHANGED
@@ -68,8 +68,8 @@ def _millimetres(metres: NDArray[np.float32]) -> NDArray[np.uint16]:
     return np.rint(np.where(valid, metres, 0) * np.float32(1 / DEPTH_STEP)).astype(np.uint16)
 
 
-def _png_layout(data: bytes) -> tuple[int, int, int, int]:
-    """Height, width, channels and bits of a grey PNG of the chunks IHDR, IDAT and IEND (ISO 15948), all whole; zeros for anything else.
+def png_layout(data: bytes) -> tuple[int, int, int, int]:
+    """Height, width, channels and bits of a grey or RGB PNG of IHDR, IDAT and IEND (ISO 15948), all whole; zeros for anything else.
 
     OpenCV allocates the length that a chunk states before it looks whether that much is there.
     """
@@ -82,12 +82,12 @@ def _png_layout(data: bytes) -> tuple[int, int, int, int]:
         kinds.append(kind)
         at = end
     whole = data.startswith(_PNG) and at == len(data) and kinds[:1] == [b"IHDR"] and kinds[-1] == b"IEND" and set(kinds[1:-1]) == {b"IDAT"}
-    if not whole or len(data) < 33 or data[25] != 0:
+    if not whole or len(data) < 33 or data[25] not in (0, 2):
         return 0, 0, 0, 0
-    return int.from_bytes(data[20:24], "big"), int.from_bytes(data[16:20], "big"), 1, data[24]
+    return int.from_bytes(data[20:24], "big"), int.from_bytes(data[16:20], "big"), 3 if data[25] else 1, data[24]
 
 
-def _jpeg_layout(data: bytes) -> tuple[int, int, int, int]:
+def jpeg_layout(data: bytes) -> tuple[int, int, int, int]:
     """Height, width, channels and bits of a baseline JPEG (ITU-T T.81, B.2.2); zeros for anything else."""
     at = 2
     while data.startswith(b"\xff\xd8") and at + 10 <= len(data) and data[at] == 0xFF:

@@ -6,6 +6,7 @@
     │   ├── SourceError   a camera, file, folder or stream
     │   ├── ModelError    a model that cannot be had or read
     │   ├── PromptError   a prompt that a model cannot take
+    │   ├── BagError      a recording that cannot be written or read
     │   ├── KeyFileError  a key pair, or the list of hosts that may connect
     │   └── SkillError    a skill file, or an instruction that the skills cannot serve
     │       └── ContextError   a prompt longer than the language model takes
@@ -40,6 +41,10 @@ class SourceError(UserError):
 
 class ModelError(UserError):
     """A model cannot be found, loaded or used."""
+
+
+class BagError(UserError):
+    """A recording cannot be written or read."""
 
 
 class PromptError(UserError):

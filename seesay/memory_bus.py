@@ -85,6 +85,9 @@ class MemoryBus:
     def mismatches(self) -> list[Mismatch]:
         return find_mismatches(self._publishers.values(), self._subscribers)
 
+    def endpoints(self) -> list[tuple[str, str]]:
+        return self._hub.endpoints()
+
     def interrupt(self) -> None:
         self._gate.set_open()
         self._calls.interrupt()
@@ -134,6 +137,10 @@ class _Hub:
             for subscriber in self._subscribers:
                 if subscriber.topic.name == topic.name:
                     subscriber.deliver(envelope, buffers, lease_s=math.inf)
+
+    def endpoints(self) -> list[tuple[str, str]]:
+        with self._lock:
+            return sorted((publisher.topic.name, publisher.node) for publisher in self._publishers)
 
     def add_publisher(self, publisher: Publisher[Any]) -> None:
         with self._lock:

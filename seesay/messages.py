@@ -609,6 +609,22 @@ class LifecycleRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Trigger:
+    """Asks a node to do its one thing now (std_srvs/Trigger)."""
+
+    header: Header
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerReply:
+    """Whether it was done, and a sentence: what came of it, or why not."""
+
+    header: Header
+    success: bool
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectsRequest:
     """Asks the planner for the objects that it plans with: those that may go by `name`, or all if it is empty."""
 

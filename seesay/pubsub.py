@@ -55,6 +55,10 @@ class AnyBus(ServiceBus, Protocol):
         """Wait until one of `subscribers` has something unread; return those that have (none: time is up, interrupted or closed)."""
         ...
 
+    def endpoints(self) -> list[tuple[str, str]]:
+        """Return (topic, node) of every publisher there is."""
+        ...
+
     def ends(self) -> tuple[list[Publisher[Any]], list[Subscriber[Any]]]:
         """Return all publishers and subscribers of this node."""
         ...

@@ -59,6 +59,7 @@ class Action(Generic[G, F, R]):
 PARAMETERS = Service("{node}/parameters", m.ParameterRequest, m.ParameterReply, idempotent=True)
 LIFECYCLE = Service("{node}/lifecycle", m.LifecycleRequest, m.NodeStatus)
 GRAPH = Service("{node}/graph", m.GraphRequest, m.GraphReply, idempotent=True)
+SNAPSHOT = Service("{node}/snapshot", m.Trigger, m.TriggerReply)
 PROMPTS = Service("prompts", m.PromptSet, m.PromptChange)
 OBJECTS = Service("objects", m.ObjectsRequest, m.Objects, idempotent=True)
 AFFORDANCES = Service("affordances", m.AffordancesRequest, m.Affordances, idempotent=True)
@@ -66,7 +67,7 @@ SCORE = Service("score", m.ScoreRequest, m.Scores, idempotent=True)
 PLAN = Service("plan", m.PlanRequest, m.Plan, idempotent=True)
 
 SERVICES: dict[str, Service[Any, Any]] = {
-    service.name: service for service in (PARAMETERS, LIFECYCLE, GRAPH, PROMPTS, OBJECTS, AFFORDANCES, SCORE, PLAN)
+    service.name: service for service in (PARAMETERS, LIFECYCLE, GRAPH, SNAPSHOT, PROMPTS, OBJECTS, AFFORDANCES, SCORE, PLAN)
 }
 
 

@@ -1,0 +1,141 @@
+"""The records of an MCAP file, one after the other, as far as the file goes.
+
+The `mcap` package reads whole files; this reads also what a killed recorder or a full disk left: everything up to the first record that
+is cut off or damaged. No length in the file is trusted beyond the bytes that are there and `MAX_RECORD_BYTES`.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import lz4.frame
+import zstandard
+from mcap.data_stream import ReadDataStream
+from mcap.exceptions import McapError
+from mcap.opcode import Opcode
+from mcap.reader import SeekingReader
+from mcap.records import Attachment, Channel, Chunk, Header, McapRecord, Message, Metadata, Schema, Statistics
+
+from seesay.errors import BagError
+
+MAGIC = b"\x89MCAP0\r\n"
+MAX_RECORD_BYTES = 1 << 28
+
+_HEAD = struct.Struct("<BQ")
+
+
+_NO_INDEX = (McapError, ValueError, KeyError, EOFError, RuntimeError, OSError, struct.error)   # the file is cut off or damaged
+
+_KINDS: dict[int, Any] = {
+    Opcode.HEADER: Header,
+    Opcode.SCHEMA: Schema,
+    Opcode.CHANNEL: Channel,
+    Opcode.METADATA: Metadata,
+    Opcode.ATTACHMENT: Attachment,
+}
+
+
+class Index(NamedTuple):
+    """What the end of a finished file says of it."""
+
+    schemas: dict[int, Schema]
+    channels: dict[int, Channel]
+    statistics: Statistics
+    metadata: list[Metadata]
+
+
+def read_summary(path: Path) -> Index | None:
+    """Return the index at the end of a file; None if it has none, because it is cut off or damaged."""
+    try:
+        with open(path, "rb") as file:
+            reader = SeekingReader(file, record_size_limit=MAX_RECORD_BYTES)
+            summary = reader.get_summary()
+            if summary is None or summary.statistics is None:
+                return None
+            if any(channel.schema_id not in summary.schemas for channel in summary.channels.values()):
+                return None
+            return Index(summary.schemas, summary.channels, summary.statistics, list(reader.iter_metadata()))
+    except _NO_INDEX:
+        return None
+
+
+class Records:
+    """Iterates over headers, schemas, channels, messages, metadata and attachments of a file's data section, those in chunks included.
+
+    complete: whether the end of the data section was reached; known after the iteration. good_bytes: how many bytes were whole.
+    Raises BagError for a file that cannot be opened or is no MCAP file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.complete = False
+        self.good_bytes = len(MAGIC)
+
+    def __iter__(self) -> Iterator[McapRecord]:
+        try:
+            with open(self.path, "rb") as file:
+                if file.read(len(MAGIC)) != MAGIC:
+                    raise BagError(f"recording {self.path}: expected an MCAP file, got something else; name a .mcap file or its folder")
+                yield from self._read(file)
+        except OSError as error:
+            raise BagError(f"recording {self.path}: {error.strerror}; name a file that can be read") from error
+
+    def _read(self, file: BinaryIO) -> Iterator[McapRecord]:
+        while len(head := file.read(_HEAD.size)) == _HEAD.size:
+            opcode, length = _HEAD.unpack(head)
+            if opcode == Opcode.DATA_END:
+                self.complete = True
+                return
+            if length > MAX_RECORD_BYTES:
+                return
+            body = file.read(length)
+            if len(body) != length:
+                return
+            try:
+                records = list(_inside(body)) if opcode == Opcode.CHUNK else [_parse(opcode, body)]
+            except (ValueError, struct.error, EOFError, RuntimeError, zstandard.ZstdError, MemoryError):
+                return
+            self.good_bytes = file.tell()
+            yield from (record for record in records if record is not None)
+
+
+def _inside(body: bytes) -> Iterator[McapRecord | None]:
+    """The records in a chunk, decompressed to the size that it states and no further."""
+    chunk = Chunk.read(ReadDataStream(BytesIO(body)))
+    size = chunk.uncompressed_size
+    if size > MAX_RECORD_BYTES:
+        raise ValueError("the chunk is too large")
+    if chunk.compression == "lz4":
+        data = lz4.frame.LZ4FrameDecompressor().decompress(chunk.data, max_length=size + 1)
+    elif chunk.compression == "zstd":
+        with zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(chunk.data) as stream:
+            data = stream.read(size + 1)
+    elif chunk.compression == "":
+        data = chunk.data
+    else:
+        raise ValueError("unknown compression")
+    if len(data) != size or (chunk.uncompressed_crc and zlib.crc32(data) != chunk.uncompressed_crc):
+        raise ValueError("the chunk is damaged")
+    at, view = 0, memoryview(data)
+    while at < size:
+        opcode, length = _HEAD.unpack_from(view, at)
+        at += _HEAD.size
+        if at + length > size:
+            raise ValueError("the chunk is cut off")
+        yield _parse(opcode, view[at : at + length])
+        at += length
+
+
+def _parse(opcode: int, body: bytes | memoryview) -> McapRecord | None:
+    if opcode == Opcode.MESSAGE:
+        channel, sequence, log, publish = struct.unpack_from("<HIQQ", body)
+        return Message(channel_id=channel, sequence=sequence, log_time=log, publish_time=publish, data=bytes(body[22:]))
+    stream = ReadDataStream(BytesIO(body))
+    kind = _KINDS.get(opcode)
+    record: McapRecord | None = None if kind is None else kind.read(stream)
+    return record

@@ -1,0 +1,122 @@
+"""What rosbag2 wants to know about a recording: metadata.yaml, and the quality of service of each topic.
+
+Version 8 of the format, in which quality of service is text: ROS 2 Humble and all later releases read it, Humble does not read version 9.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from seesay.bag._definitions import store, type_hash
+
+QOS_KEY = "offered_qos_profiles"   # in the metadata of a channel
+
+_VERSION = 8
+_FOREVER = {"sec": 9223372036, "nsec": 854775807}
+
+
+@dataclass
+class FileInfo:
+    """One file: its name, bytes when it is finished, messages and the times of the first and the last."""
+
+    name: str
+    bytes: int = 0
+    messages: int = 0
+    start_ns: int = 0
+    end_ns: int = 0
+
+    def count(self, log_ns: int) -> None:
+        self.start_ns = min(log_ns, self.start_ns) if self.messages else log_ns
+        self.end_ns = max(log_ns, self.end_ns)
+        self.messages += 1
+
+
+@dataclass
+class TopicInfo:
+    """One ROS topic, its offered quality of service as `qos_text` has it, and how many messages it has."""
+
+    name: str
+    type: str
+    qos: str
+    messages: int = 0
+
+
+def qos_text(latched: bool) -> str:
+    """The offered quality of service as rosbag2 up to version 8 writes it: numbers of rmw's enumerations in YAML."""
+    profile = {
+        "history": 1,
+        "depth": 1 if latched else 10,
+        "reliability": 1,
+        "durability": 1 if latched else 2,
+        "deadline": dict(_FOREVER),
+        "lifespan": dict(_FOREVER),
+        "liveliness": 1,
+        "liveliness_lease_duration": dict(_FOREVER),
+        "avoid_ros_namespace_conventions": False,
+    }
+    return _yaml([profile]).strip()
+
+
+def metadata_yaml(files: Sequence[FileInfo], topics: Sequence[TopicInfo]) -> str:
+    """The text that rosbag2 keeps inside a file, about that file."""
+    return _yaml(_information(files, topics))
+
+
+def write_metadata(folder: Path, files: Sequence[FileInfo], topics: Sequence[TopicInfo]) -> None:
+    """Write metadata.yaml, whole or not at all. Raises OSError."""
+    scratch = folder / ".metadata.yaml"
+    scratch.write_text(_yaml({"rosbag2_bagfile_information": _information(files, topics)}), encoding="utf-8")
+    os.replace(scratch, folder / "metadata.yaml")
+
+
+def _information(files: Sequence[FileInfo], topics: Sequence[TopicInfo]) -> dict[str, Any]:
+    used = [file for file in files if file.messages]
+    start, end = min((file.start_ns for file in used), default=0), max((file.end_ns for file in used), default=0)
+    return {
+        "version": _VERSION,
+        "storage_identifier": "mcap",
+        "duration": {"nanoseconds": end - start},
+        "starting_time": {"nanoseconds_since_epoch": start},
+        "message_count": sum(topic.messages for topic in topics),
+        "topics_with_message_count": [
+            {
+                "topic_metadata": {
+                    "name": topic.name,
+                    "type": topic.type,
+                    "serialization_format": "cdr",
+                    "offered_qos_profiles": topic.qos,
+                    "type_description_hash": type_hash(topic.type) if topic.type in store().types else "",
+                },
+                "message_count": topic.messages,
+            }
+            for topic in topics
+        ],
+        "compression_format": "",
+        "compression_mode": "",
+        "relative_file_paths": [file.name for file in files],
+        "files": [
+            {
+                "path": file.name,
+                "starting_time": {"nanoseconds_since_epoch": file.start_ns},
+                "duration": {"nanoseconds": file.end_ns - file.start_ns},
+                "message_count": file.messages,
+            }
+            for file in files
+        ],
+        "custom_data": {},
+        "ros_distro": "seesay",
+    }
+
+
+def _yaml(value: Any) -> str:
+    yaml, text = YAML(), StringIO()
+    yaml.default_flow_style, yaml.width = False, 1 << 16
+    yaml.dump(value, text)
+    return text.getvalue()
