@@ -9,7 +9,19 @@ from types import FrameType
 import typer
 
 from seesay.errors import SeeSayError, UserError
-from seesay.nodes import cli_bag, cli_demo, cli_doctor, cli_explain, cli_find, cli_keys, cli_launch, cli_mcp, cli_models, cli_node, cli_topic
+from seesay.nodes import (
+    cli_bag,
+    cli_demo,
+    cli_doctor,
+    cli_explain,
+    cli_find,
+    cli_keys,
+    cli_launch,
+    cli_mcp,
+    cli_models,
+    cli_node,
+    cli_topic,
+)
 
 app = typer.Typer(
     help="Name anything, see where it is in 3-D, know what to do next.",
