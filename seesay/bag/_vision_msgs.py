@@ -1,6 +1,7 @@
-"""Definitions of the messages of vision_msgs 4.1 that are written, without their comments.
+"""Definitions of the messages of vision_msgs 4 (Humble and later) that are written, without their comments.
 
-From github.com/ros-perception/vision_msgs, commit e77fa2d, copyright its authors, Apache License 2.0.
+Checked by their type hashes (REP 2016), which cover the name and type of every field with all that it uses: those of both arrays equal
+what ROS generates from the original. vision_msgs: github.com/ros-perception/vision_msgs, copyright its authors, Apache License 2.0.
 """
 
 VISION_MSGS = {

@@ -61,8 +61,8 @@ def test_losses_are_counted_and_kept_in_the_file(tmp_path: Path) -> None:
         recorder.step(0)
     assert "lost: camera/front/image 7, prompts 1" in recorder.close()
     info = BagReader(tmp_path / "bag").info()
-    assert info.losses["camera/front/image"] == {"dropped": 7, "gaps": 0, "invalid": 0, "refused": 0}
-    assert info.losses["prompts"] == {"dropped": 0, "gaps": 0, "invalid": 0, "refused": 1}
+    assert info.losses["camera/front/image"] == {"dropped": 7, "gaps": 0, "torn": 0, "invalid": 0, "refused": 0}
+    assert info.losses["prompts"] == {"dropped": 0, "gaps": 0, "torn": 0, "invalid": 0, "refused": 1}
     assert [one.message.header.sequence for one in read(tmp_path / "bag")] == list(range(7, PICTURES_DEPTH + 7))
 
 
