@@ -52,7 +52,9 @@ def run(node: Node, config: Config) -> None:
         for transform in transforms.take_all():
             frames.add(transform.message)
         for received in (received for mailbox in results for received in mailbox.take_all()):
-            join.add(received.message)
+            if join.add(received.message):
+                node.log.info("the clock of the pictures was set back: what was seen before is forgotten")
+                tracker.reset()
         state = arm.take(0)
         if state is not None:
             tracker.gripper(state.message)

@@ -104,8 +104,9 @@ class ObjectTracker:
         return tuple(_object(track) for track in self._tracks if track.newest is not None)
 
     def reset(self) -> None:
-        """Forget all objects. Ids are not used again."""
+        """Forget all objects, and what time it was. Ids are not used again."""
         self._tracks.clear()
+        self._newest_ns = 0
         self._held = None
 
     def _new(self) -> _Track:

@@ -6,7 +6,8 @@ Optical frames are x right, y down, z forward (REP 103); depth lies along z (REP
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from seesay.messages import Transform
 Matrix = NDArray[np.float64]
 
 _MAX_CHAIN = 64
+_SET_BACK_NS = 1_000_000_000
 
 
 def project(points: NDArray[np.floating], k: Matrix) -> Matrix:
@@ -126,11 +128,13 @@ class TransformBuffer:
         self._keep_ns = int(keep_s * 1e9)
         self._tolerance_ns = int(tolerance_s * 1e9)
         self._static: dict[str, Transform] = {}
-        self._moving: dict[str, list[tuple[int, int, Transform]]] = {}
-        self._count = 0
+        self._moving: dict[str, list[tuple[int, Transform]]] = {}
 
     def add(self, transform: Transform) -> None:
-        """Take in one transform. Stamps that jump back by more than `keep_s` mean that the clock was reset: the old ones are forgotten."""
+        """Take in one transform; one of the same stamp is replaced.
+
+        Stamps that jump back by more than a second mean that the clock was set back: the old ones are forgotten.
+        """
         child = transform.child_frame_id
         if transform.static:
             self._static[child] = transform
@@ -139,10 +143,11 @@ class TransformBuffer:
         self._static.pop(child, None)
         stamp = transform.header.stamp_ns
         history = self._moving.setdefault(child, [])
-        if history and stamp < history[-1][0] - self._keep_ns:
+        if history and stamp < history[-1][0] - min(self._keep_ns, _SET_BACK_NS):
             history.clear()
-        self._count += 1
-        insort(history, (stamp, self._count, transform))
+        place = bisect_left(history, stamp, key=itemgetter(0))
+        same = place < len(history) and history[place][0] == stamp
+        history[place : place + same] = [(stamp, transform)]
         while history[-1][0] - history[0][0] > self._keep_ns:
             history.pop(0)
 
@@ -173,7 +178,7 @@ class TransformBuffer:
         if child in self._static:
             return self._static[child]
         history = self._moving.get(child)
-        return history[-1][2] if history else None
+        return history[-1][1] if history else None
 
     def _ancestors(self, frame: str) -> list[str]:
         """Return the frame, its parent, and so on to the root."""
@@ -197,18 +202,18 @@ class TransformBuffer:
             return rigid(link.translation, link.rotation)
         history = self._moving[child]
         if stamp_ns is None:
-            link = history[-1][2]
+            link = history[-1][1]
             return rigid(link.translation, link.rotation)
         first, last = history[0][0], history[-1][0]
         if not first - self._tolerance_ns <= stamp_ns <= last + self._tolerance_ns:
             outside_s = max(first - stamp_ns, stamp_ns - last) / 1e9
             raise TransformError(f"the pose of {child!r} is known from {first} to {last} ns, stamp {stamp_ns} is {outside_s:.3f} s outside")
         stamp_ns = min(max(stamp_ns, first), last)
-        index = bisect_left(history, (stamp_ns, -1))
-        after_ns, _, after = history[index]
+        index = bisect_left(history, stamp_ns, key=itemgetter(0))
+        after_ns, after = history[index]
         if index == 0 or after_ns == stamp_ns:
             return rigid(after.translation, after.rotation)
-        before_ns, _, before = history[index - 1]
+        before_ns, before = history[index - 1]
         fraction = (stamp_ns - before_ns) / (after_ns - before_ns)
         translation = before.translation + fraction * (after.translation - before.translation)
         return rigid(translation, slerp(before.rotation, after.rotation, fraction))

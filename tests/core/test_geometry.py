@@ -128,3 +128,12 @@ def test_old_stamps_are_forgotten_and_a_reset_clock_starts_anew() -> None:
     assert not buffer.can_lookup("world", "tool", 10**9)
     buffer.add(link("world", "tool", [9, 0, 0], stamp_ns=0))
     assert buffer.lookup("world", "tool", 0)[0, 3] == 9
+
+
+def test_a_short_recording_played_over_and_over_takes_no_more_memory() -> None:
+    buffer = g.TransformBuffer()
+    for lap in range(50):
+        for tenth in range(10):
+            buffer.add(link("world", "tool", [lap, 0, 0], stamp_ns=tenth * 10**8))
+        assert buffer.lookup("world", "tool", 8 * 10**8)[0, 3] == lap
+    assert len(buffer._moving["tool"]) == 10

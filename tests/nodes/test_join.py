@@ -74,11 +74,44 @@ def test_what_comes_too_late_is_left_out() -> None:
     assert stamps(join) == []
 
 
+def test_a_recording_that_is_played_again_is_joined_again() -> None:
+    join, s = Join(), 10**9
+    for _ in range(3):
+        for number in (1, 2, 3):
+            set_back = [join.add(message) for message in (depth(number * s), boxes(number * s), masks(number * s))]
+            assert set_back[1:] == [False, False]
+            assert stamps(join) == [number * s]
+    assert join.add(depth(s))
+    assert not join.add(depth(s, "side"))
+
+
+def test_results_from_before_the_clock_was_set_back_are_left_out() -> None:
+    """They would otherwise lie there until their time comes again, and be taken for those of another picture."""
+    join, s = Join(), 10**9
+    for message in (depth(10 * s), boxes(10 * s), masks(10 * s), depth(11 * s), depth(s)):
+        join.add(message)
+    for message in (boxes(11 * s), masks(11 * s), boxes(s)):
+        join.add(message)
+    assert stamps(join) == []   # masks of a later picture have not come
+    join.add(masks(s))
+    assert stamps(join) == [s]
+    for message in (depth(11 * s), masks(11 * s)):
+        join.add(message)
+    assert stamps(join) == []   # there are no boxes yet
+    join.add(boxes(11 * s))
+    assert stamps(join) == [11 * s]
+
+
+def test_a_picture_a_little_out_of_order_is_no_clock_set_back() -> None:
+    join = Join()
+    assert [join.add(depth(stamp)) for stamp in (5, 4, 6)] == [False, False, False]
+
+
 def test_memory_stays_bounded() -> None:
     join = Join()
     for stamp in range(1000):
         join.add(depth(stamp))
-    assert sum(len(bundles) for bundles in join._bundles.values()) <= 32
+    assert sum(len(camera.bundles) for camera in join._cameras.values()) <= 32
 
 
 def test_the_source_of_a_picture_is_itself() -> None:
