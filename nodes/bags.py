@@ -84,19 +84,25 @@ def show_info(path: Path, as_json: bool) -> None:
         typer.echo(f"  {node}: {dumps(parameters)}")
 
 
-def run_reindex(path: Path) -> None:
+def run_reindex(path: Path, as_json: bool) -> None:
     """Repair the files of a recording that are not whole. Raises BagError."""
     from seesay.bag.repair import repair
 
     repaired = repair(path)
+    if as_json:
+        typer.echo(dumps({"repaired": repaired}))
+        return
     typer.echo(f"made whole again: {', '.join(repaired)}" if repaired else "nothing to do: it is whole")
 
 
-def take_snapshot(node: str, session: str) -> int:
+def take_snapshot(node: str, as_json: bool, session: str) -> int:
     """Ask a recorder for its snapshot and print where it is. Return 1 if it cannot."""
     with Bus(sessions.running(session), f"snapshot-{os.getpid()}") as bus:
         reply = bus.client(SNAPSHOT.of(node=node)).call(Trigger(Header(0)), 60.0)
-    typer.echo(reply.message, err=not reply.success)
+    if as_json:
+        typer.echo(dumps({"success": reply.success, "message": reply.message}))
+    else:
+        typer.echo(reply.message, err=not reply.success)
     return 0 if reply.success else 1
 
 

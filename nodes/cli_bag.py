@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 SESSION = typer.Option("", "--session", help="Which running system; by default the only one.")
+JSON = typer.Option(False, "--json", help="Print JSON.")
 STORAGE = typer.Option("mcap", "--storage", "-s", help="Format of the files; there is mcap only.")
 
 
@@ -80,7 +81,7 @@ def play(
 
 def info(
     bag: Path = typer.Argument(help="A recording: its folder, or one .mcap file."),
-    as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
+    as_json: bool = JSON,
     storage: str = STORAGE,
 ) -> None:
     """Say what a recording holds: when, how long, topics with counts and rates, what was lost, configuration, and whether it is whole."""
@@ -90,18 +91,19 @@ def info(
     show_info(bag, as_json)
 
 
-def reindex(bag: Path = typer.Argument(help="A recording that was cut off.")) -> None:
+def reindex(bag: Path = typer.Argument(help="A recording that was cut off."), as_json: bool = JSON) -> None:
     """Make a recording that was cut off whole again, so that `ros2 bag` and Foxglove open it as well."""
     from seesay.nodes.bags import run_reindex
 
-    run_reindex(bag)
+    run_reindex(bag, as_json)
 
 
 def snapshot(
     node: str = typer.Option("record", "--node", help="Name of the recorder."),
+    as_json: bool = JSON,
     session: str = SESSION,
 ) -> None:
     """Let a recorder in snapshot mode write what it has in memory."""
     from seesay.nodes.bags import take_snapshot
 
-    raise typer.Exit(take_snapshot(node, session))
+    raise typer.Exit(take_snapshot(node, as_json, session))

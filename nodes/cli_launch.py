@@ -16,7 +16,7 @@ def add(app: typer.Typer) -> None:
 
 
 def launch(
-    file: str = typer.Argument(help="A launch file, or the name of one that ships: tabletop, webcam, video."),
+    file: str = typer.Argument(help="A launch file, or the name of one that ships: tabletop, webcam, video, replay."),
     arguments: list[str] = typer.Argument(None, metavar="[NAME:=VALUE]...", help="Arguments of the file; --show-args lists them."),
     sets: list[str] = SET,
     session: str = typer.Option("", "--session", help="Name of the new session."),

@@ -21,7 +21,7 @@ from seesay.topics import CLOCK, Topic
 
 TICK_S = 0.025
 JUMP_NS = 1_000_000_000
-NOT_UNASKED = ("arm/command", "clock", "emergency_stop", "instruction", "link_status", "node_status", "skill_goal")
+NOT_UNASKED = ("arm/command", "clock", "emergency_stop", "instruction", "launch_status", "link_status", "node_status", "skill_goal")
 
 
 class Time(Protocol):

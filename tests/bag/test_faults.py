@@ -183,20 +183,21 @@ def wait_for_state(statuses: object, state: str) -> NodeStatus:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("whole") / "bag"
     write(path, [(FRONT, picture(number), number) for number in range(1, 6)])
-    return (path / "bag_0.mcap").read_bytes()
+    return path / "bag_0.mcap"
 
 
 @settings(max_examples=150, deadline=None)
 @given(share=st.floats(0, 1, exclude_max=True), how=st.sampled_from(["cut", "flip", "grow"]))
-def test_damaged_files_are_read_up_to_the_damage(whole: bytes, tmp_path_factory: pytest.TempPathFactory, share: float, how: str) -> None:
+def test_damaged_files_are_read_up_to_the_damage(whole: Path, tmp_path_factory: pytest.TempPathFactory, share: float, how: str) -> None:
     """Bits flipped, bytes cut out and lengths blown up anywhere: messages that come are right, or a BagError says what is wrong."""
-    at = int(share * len(whole))
-    flipped, grown = bytes([whole[at] ^ 0x55]) + whole[at + 1 :], b"\xff" * 8 + whole[at + 8 :]
+    data = whole.read_bytes()
+    at = int(share * len(data))
+    flipped, grown = bytes([data[at] ^ 0x55]) + data[at + 1 :], b"\xff" * 8 + data[at + 8 :]
     file = tmp_path_factory.getbasetemp() / "harmed.mcap"
-    file.write_bytes(whole[:at] + {"cut": b"", "flip": flipped, "grow": grown}[how])
+    file.write_bytes(data[:at] + {"cut": b"", "flip": flipped, "grow": grown}[how])
     try:
         reader = BagReader(file)
         reader.info()
