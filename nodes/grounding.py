@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seesay import topics
-from seesay.errors import TransformError
+from seesay.errors import MessageError, TransformError
 from seesay.geometry import TransformBuffer
 from seesay.messages import CameraInfo
 from seesay.nodes.join import Bundle, Join
@@ -40,11 +40,11 @@ def run(node: Node, config: Config) -> None:
             return
         try:
             pose = frames.lookup(config.world, info.header.frame_id, bundle.source.stamp_ns)
-        except TransformError as error:
+            sights = ground(bundle.detections, bundle.masks, bundle.depth, info, pose)
+        except (TransformError, MessageError) as error:
             node.log.warning("picture %d of %s left out: %s", bundle.source.sequence, bundle.source.camera, error)
             return
-        observations = ground(bundle.detections, bundle.masks, bundle.depth, info, pose)
-        node.publish(topics.OBJECTS, tracker.update(observations, bundle.depth.header, View(bundle.depth, bundle.depth, info, pose)))
+        node.publish(topics.OBJECTS, tracker.update(sights, bundle.depth.header, View(bundle.depth, bundle.depth, info, pose)))
 
     node.ready()
     while not node.stop.is_set():

@@ -2,9 +2,12 @@
 
 from seesay.perception.association import ObjectTracker
 from seesay.perception.detector import Detector
-from seesay.perception.grounding import Observation, View, ground
+from seesay.perception.grounding import Observation, Sights, View, ground
+from seesay.perception.noise import Noise
 from seesay.perception.pipeline import Glimpse, Perceiver
 from seesay.perception.segmenter import Segmenter
 from seesay.perception.sources import open_source
 
-__all__ = ["Detector", "Glimpse", "ObjectTracker", "Observation", "Perceiver", "Segmenter", "View", "ground", "open_source"]
+__all__ = [
+    "Detector", "Glimpse", "Noise", "ObjectTracker", "Observation", "Perceiver", "Segmenter", "Sights", "View", "ground", "open_source",
+]  # fmt: skip

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seesay.geometry import invert, project, transform_points
 from seesay.masks import encode_one
 from seesay.messages import Alternative, ArmState, Header, Object, Objects, ObjectStatus, Source
-from seesay.perception.grounding import Observation, View, depth_metres
+from seesay.perception.grounding import Observation, Sights, View, depth_metres
 
 GATE = 0.05
 """Metres between two sightings of a thing that rests."""
@@ -56,14 +56,15 @@ class ObjectTracker:
         self._held: int | None = None
         self._tool: NDArray[np.float64] | None = None
 
-    def update(self, observations: Sequence[Observation], header: Header, view: View | None = None) -> Objects:
-        """Take in what one picture shows and return all known objects.
+    def update(self, sights: Sights, header: Header, view: View | None = None) -> Objects:
+        """Take in what one picture shows and return all known objects, and its bearings.
 
         header: of the picture or of any result from it. view: that picture's depth and pose, by which a thing that was not observed is told
         apart as occluded (something nearer is there), lost (its place is seen empty) or merely missed; without it, it stays as it was.
         """
         source = header.source or Source(header.frame_id.removesuffix("_optical"), header.sequence, header.stamp_ns)
         self._newest_ns = max(self._newest_ns, source.stamp_ns)
+        observations = sights.observations
         empty = {track.id for track in self._tracks if view is not None and self._look(track, view) == "empty"}
         pairs = self._match(observations, empty)
         for track, observation in pairs:
@@ -79,7 +80,7 @@ class ObjectTracker:
         self._tidy()
         self._sequence += 1
         newest = replace(header, stamp_ns=source.stamp_ns, sequence=self._sequence, frame_id=self.frame_id, source=source)
-        return Objects(newest, self.objects())
+        return Objects(newest, self.objects(), tuple(sights.bearings))
 
     def gripper(self, state: ArmState) -> None:
         """Learn from the arm's own sensors what it holds: with force between the fingers, the nearest object is held and moves along."""

@@ -9,16 +9,19 @@ from numpy.typing import NDArray
 
 from seesay import masks as coding
 from seesay.errors import MessageError
-from seesay.geometry import transform_points, unproject
-from seesay.messages import Alternative, CameraInfo, Detections, Image, Masks, Source
+from seesay.geometry import unproject
+from seesay.messages import Alternative, Bearing, CameraInfo, Detections, Image, Masks, Source
 from seesay.perception import regions
 from seesay.perception.boxes import iou
+from seesay.perception.noise import RGBD, Noise
 from seesay.perception.prompts import label
 from seesay.perception.shape import Solid, fit, fit_flat
 
 SAME_BOX = 0.6
 NEAR, FAR = 0.05, 20.0
 LEAST_PIXELS = 8
+LEAST_SHARE = 0.5
+"""A thing of whose pixels fewer than this share have depth is not seen whole."""
 SAME_ROOM, SAME_ROOM_SAME_NAME = 0.4, 0.2
 """Share of their common room over which two observations are one thing; a block in a bowl shares up to 0.2 with it."""
 
@@ -41,7 +44,7 @@ class View:
 class Observation:
     """One thing in one picture. Fields as in messages.Object; `mask` `(H, W) bool` are its pixels.
 
-    complete: False if something hides a part of it or the picture's border cuts it, so that its centre is less certain.
+    complete: False if something hides a part of it, the picture's border cuts it or depth is missing, so that its centre is less certain.
     """
 
     label: str
@@ -57,6 +60,14 @@ class Observation:
     complete: bool = True
 
 
+@dataclass(frozen=True)
+class Sights:
+    """What one picture shows: things with a place, best score first, and directions of things whose depth is missing."""
+
+    observations: list[Observation]
+    bearings: list[Bearing]
+
+
 @dataclass
 class Thing:
     """A box with all the names that were given to it, best first: (label, prompt, score)."""
@@ -64,26 +75,38 @@ class Thing:
     box: NDArray[np.float32]
     names: list[tuple[str, str, float]] = field(default_factory=list)
 
+    @property
+    def alternatives(self) -> tuple[Alternative, ...]:
+        return tuple(Alternative(name, score) for name, _, score in self.names[1:])
+
 
 def ground(
-    detections: Detections, masks: Masks | None, depth: Image, info: CameraInfo, T_world_camera: NDArray[np.float64]
-) -> list[Observation]:
-    """Place what was detected in the world, one observation per physical thing, best score first.
+    detections: Detections,
+    masks: Masks | None,
+    depth: Image,
+    info: CameraInfo,
+    T_world_camera: NDArray[np.float64],
+    noise: Noise = RGBD,
+) -> Sights:
+    """Place what was detected in the world: one observation per physical thing or, where its depth is missing, one bearing.
 
     Boxes of different prompts that overlap by more than 0.6 IoU are one thing with alternatives. Depth: 32FC1 metres or 16UC1 millimetres,
-    registered to the picture, invalid as 0 or NaN. Things without valid depth are left out. Raises MessageError for sizes that differ.
+    registered to the picture, invalid as 0 or NaN, which is never averaged. Raises MessageError for sizes that differ.
     """
     metres = depth_metres(depth)
-    if metres.shape != (detections.height, detections.width):
-        raise MessageError(f"expected depth registered to the {detections.height} x {detections.width} picture, got {metres.shape}")
-    picture = _Picture.of(metres, info, T_world_camera, picture_source(detections))
+    for name, size in (("depth registered", metres.shape), ("intrinsics that belong", (info.height, info.width))):
+        if size != (detections.height, detections.width):
+            wanted = f"{detections.height} x {detections.width}"
+            raise MessageError(f"expected {name} to the {wanted} picture, got {size[0]} x {size[1]}; give those of the same camera mode")
+    picture = _Picture.of(metres, info, T_world_camera, picture_source(detections), noise)
     things = merge(detections)
     areas = regions.assign([thing.box for thing in things], [_mask(thing, masks) for thing in things], metres.shape)
     busy = np.zeros(metres.shape, bool)
     for area in areas:
         busy[area.window] |= area.pixels
-    placed = (_place(thing, area, busy[area.window], picture) for thing, area in zip(things, areas, strict=True))
-    return _distinct([observation for observation in placed if observation is not None])
+    placed = [_place(thing, area, busy[area.window], picture) for thing, area in zip(things, areas, strict=True)]
+    observations = _distinct([sight for sight in placed if isinstance(sight, Observation)])
+    return Sights(observations, [sight for sight in placed if isinstance(sight, Bearing)])
 
 
 def merge(detections: Detections) -> list[Thing]:
@@ -117,16 +140,16 @@ def picture_source(message: Image | Detections) -> Source:
     return header.source or Source(header.frame_id.removesuffix("_optical"), header.sequence, header.stamp_ns)
 
 
-def _points(metres: NDArray[np.float32], info: CameraInfo) -> NDArray[np.float64]:
-    """`(H, W, 3)` points in the camera frame; lens distortion is undone where the calibration has any."""
+def _rays(shape: tuple[int, ...], info: CameraInfo) -> NDArray[np.float64]:
+    """`(H, W, 3)` points one metre deep in the camera frame; lens distortion is undone where the calibration has any."""
     if not info.d.any():
-        return unproject(metres, info.k)
+        return unproject(np.ones(shape), info.k)
     import cv2
 
-    height, width = metres.shape
+    height, width = shape
     grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).reshape(-1, 1, 2).astype(np.float64)
     rays = cv2.undistortPoints(grid, info.k, info.d).reshape(height, width, 2)
-    return np.concatenate([rays, np.ones((height, width, 1))], axis=2) * np.where(metres > 0, metres, np.nan)[..., None]
+    return np.concatenate([rays, np.ones((height, width, 1))], axis=2)
 
 
 def _mask(thing: Thing, masks: Masks | None) -> NDArray[np.bool_] | None:
@@ -143,41 +166,47 @@ def _mask(thing: Thing, masks: Masks | None) -> NDArray[np.bool_] | None:
 
 @dataclass(frozen=True)
 class _Picture:
-    """points `(H, W, 3)` world; metres `(H, W)`, infinite where invalid; eye `(3,)` the camera's place; focal length in pixels.
+    """rays `(H, W, 3)` world, one metre deep; points `(H, W, 3)` world; metres `(H, W)`, infinite where invalid.
 
     flat: every pixel lies on one level plane, as with a camera without depth of which only the table is known.
     """
 
+    rays: NDArray[np.float64]
     points: NDArray[np.float64]
     metres: NDArray[np.float32]
-    eye: NDArray[np.float64]
-    focal: float
+    pose: NDArray[np.float64]
+    k: NDArray[np.float64]
     source: Source
+    noise: Noise
     flat: bool
 
     @classmethod
-    def of(cls, metres: NDArray[np.float32], info: CameraInfo, T_world_camera: NDArray[np.float64], source: Source) -> _Picture:
-        points = transform_points(T_world_camera, _points(metres, info))
-        valid = np.isfinite(points[..., 2]) & (metres > NEAR) & (metres < FAR)
+    def of(
+        cls, metres: NDArray[np.float32], info: CameraInfo, T_world_camera: NDArray[np.float64], source: Source, noise: Noise
+    ) -> _Picture:
+        valid = np.isfinite(metres) & (metres > NEAR) & (metres < FAR)
+        rays = _rays(metres.shape, info) @ T_world_camera[:3, :3].T
+        points = rays * np.where(valid, metres, np.nan)[..., None] + T_world_camera[:3, 3]
         heights = points[..., 2][valid][::7]
         flat = len(heights) > 100 and bool((np.abs(heights - np.median(heights)) < 0.002).mean() > 0.998)
-        known = np.where(valid, metres, np.inf).astype(np.float32)
-        return cls(points, known, T_world_camera[:3, 3], float(np.sqrt(info.k[0, 0] * info.k[1, 1])), source, flat)
+        return cls(rays, points, np.where(valid, metres, np.inf).astype(np.float32), T_world_camera, info.k, source, noise, flat)
 
 
-def _place(thing: Thing, area: regions.Area, busy: NDArray[np.bool_], picture: _Picture) -> Observation | None:
-    """Cut a thing out of the picture and fit the solid behind its surface; None if too little of it has depth."""
+def _place(thing: Thing, area: regions.Area, busy: NDArray[np.bool_], picture: _Picture) -> Observation | Bearing | None:
+    """Cut a thing out of the picture and fit the solid behind its surface; its bearing where depth is missing; None if nothing is there."""
     points, metres = picture.points[area.window], picture.metres[area.window]
     own = area.pixels & np.isfinite(metres)
-    if int(own.sum()) < LEAST_PIXELS:
-        return None
-    pitch = float(np.median(metres[own])) / picture.focal
-    support = regions.support(area, busy, points, metres)
-    pixels = own if picture.flat else regions.foreground(area, support, points, metres, pitch)
-    if int(pixels.sum()) < LEAST_PIXELS:
-        return None
+    claimed = int(area.pixels.sum())
+    sparse = claimed >= LEAST_PIXELS and own.sum() < max(LEAST_PIXELS, LEAST_SHARE * claimed)
+    pixels, support, pitch = own, None, 0.0
+    if own.any():
+        pitch = float(np.median(metres[own]) / np.sqrt(picture.k[0, 0] * picture.k[1, 1]))
+        support = regions.support(area, busy, points, metres)
+        pixels = own if picture.flat else regions.foreground(area, support, points, metres, pitch)
+    if int(pixels.sum()) < LEAST_PIXELS or (picture.flat and sparse):
+        return _bearing(thing, area, picture) if sparse else None
     surface = points[pixels]
-    ray = np.median(surface, axis=0) - picture.eye
+    ray = np.median(surface, axis=0) - picture.pose[:3, 3]
     ray = ray / np.linalg.norm(ray)
     hidden = regions.hidden_share(pixels, metres)
     if picture.flat:
@@ -186,20 +215,30 @@ def _place(thing: Thing, area: regions.Area, busy: NDArray[np.bool_], picture: _
         solid = fit(surface, ray, pitch, _bottom(surface, points[own], support, hidden if area.masked else 1.0))
     mask = np.zeros(picture.metres.shape, bool)
     mask[area.window] = pixels
-    complete = hidden < 0.1 and not regions.is_covered(pixels, area.others, points) and not _touches_border(thing.box, mask.shape)
+    whole = not sparse and hidden < 0.1 and not regions.is_covered(pixels, area.others, points)
+    complete = whole and not _touches_border(thing.box, mask.shape)
     return Observation(
         label=thing.names[0][0],
         score=thing.names[0][2],
         box=thing.box,
         position=solid.centre,
-        covariance=_covariance(solid, complete),
+        covariance=_covariance(solid, complete) + picture.noise.of_point(solid.centre, picture.pose, picture.k),
         extent=solid.extent,
         yaw=solid.yaw,
         source=picture.source,
         mask=mask,
-        alternatives=tuple(Alternative(name, score) for name, _, score in thing.names[1:]),
+        alternatives=thing.alternatives,
         complete=complete,
     )
+
+
+def _bearing(thing: Thing, area: regions.Area, picture: _Picture) -> Bearing:
+    """The mean direction of the pixels of a thing."""
+    direction = picture.rays[area.window][area.pixels].mean(axis=0)
+    direction = direction / np.linalg.norm(direction)
+    covariance = picture.noise.of_direction(direction, picture.k)
+    label, _, score = thing.names[0]
+    return Bearing(label, score, thing.box, picture.pose[:3, 3].copy(), direction, covariance, picture.source, thing.alternatives)
 
 
 def _bottom(surface: NDArray[np.float64], claimed: NDArray[np.float64], support: regions.Support | None, hidden: float) -> float:

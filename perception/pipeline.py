@@ -8,7 +8,7 @@ from typing import Protocol
 
 from seesay.messages import Detections, Header, Image, Masks, Objects, Prompt, PromptSet
 from seesay.perception.association import ObjectTracker
-from seesay.perception.grounding import Observation, View, ground
+from seesay.perception.grounding import Sights, View, ground
 
 
 class Detects(Protocol):
@@ -30,7 +30,7 @@ class Glimpse:
     view: View
     detections: Detections
     masks: Masks | None
-    observations: tuple[Observation, ...]
+    sights: Sights
 
 
 class Perceiver:
@@ -57,9 +57,9 @@ class Perceiver:
         for view in views:
             detections = self.detector.detect(view.image, self.prompts)
             masks = self.segmenter.segment(view.image, found(detections, self.prompts)) if self.segmenter else None
-            observations = ground(detections, masks, view.depth, view.info, view.T_world_camera)
-            objects = self.tracker.update(observations, detections.header, view)
-            glimpses.append(Glimpse(view, detections, masks, tuple(observations)))
+            sights = ground(detections, masks, view.depth, view.info, view.T_world_camera)
+            objects = self.tracker.update(sights, detections.header, view)
+            glimpses.append(Glimpse(view, detections, masks, sights))
         self.glimpses = tuple(glimpses)
         return objects
 

@@ -57,7 +57,7 @@ def fit(points: Points, ray: Points, pitch: float, bottom: float) -> Solid:
     area = cv2.contourArea(outline.astype(np.float32))
     # Samples lie half a pitch inside the edges; along the view the pitch is stretched by the slant.
     grow = pitch * (1 + 1 / max(down, 0.3)) / 2
-    z, spread = bottom + height / 2, np.full(3, 0.001 + pitch / 2)
+    z, spread = bottom + height / 2, np.full(3, 0.0005 + pitch / 4)
     if area < ROUND * max(sides[0] * sides[1], 1e-9):
         circle = _circle(outline, pitch)
         if circle is not None:
@@ -122,7 +122,7 @@ def _sphere(points: Points, ray: Points, pitch: float) -> Solid | None:
     width = float(np.ptp(points, axis=0).max())
     if rms > max(0.07 * radius, 0.5 * pitch) or bulge < 0.4 * radius or not 0.6 * width < 2 * radius < 1.6 * width:
         return None
-    return Solid("sphere", centre, np.full(3, 2 * radius), 0.0, np.full(3, 0.001 + pitch / 2))
+    return Solid("sphere", centre, np.full(3, 2 * radius), 0.0, np.full(3, 0.0005 + pitch / 4))
 
 
 def _circle(outline: Points, pitch: float) -> tuple[float, float, float] | None:

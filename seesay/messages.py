@@ -156,6 +156,8 @@ class CameraInfo:
         check_finite("CameraInfo.k", self.k)
         if self.k[0, 0] <= 0 or self.k[1, 1] <= 0:
             raise MessageError(f"CameraInfo.k: expected positive focal lengths, got {self.k[0, 0]}, {self.k[1, 1]}")
+        if self.k[1, 0] != 0 or tuple(self.k[2]) != (0, 0, 1):
+            raise MessageError(f"CameraInfo.k: expected rows (fx, s, cx), (0, fy, cy), (0, 0, 1), got {self.k.tolist()}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -334,12 +336,40 @@ class Object:
         check_finite("Object.position", self.position)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Bearing:
+    """The direction of a thing that was seen where depth is missing, in the frame of the enclosing Objects.
+
+    It lies on the ray from `origin` `(3,) float64` metres along the unit vector `direction` `(3,) float64`; covariance `(3, 3) float64`
+    square radians, across the direction. box: `(4,) float32` xyxy pixels in `source.camera`'s picture.
+    """
+
+    label: str
+    score: float
+    box: NDArray[np.float32]
+    origin: NDArray[np.float64]
+    direction: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    source: Source
+    alternatives: tuple[Alternative, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_array("Bearing.box", self.box, "float32", (4,))
+        check_array("Bearing.origin", self.origin, "float64", (3,))
+        check_array("Bearing.direction", self.direction, "float64", (3,))
+        check_array("Bearing.covariance", self.covariance, "float64", (3, 3))
+        check_finite("Bearing.origin", self.origin)
+        if not abs(float(np.linalg.norm(self.direction)) - 1.0) < 1e-3:
+            raise MessageError(f"Bearing.direction: expected a unit vector, got norm {np.linalg.norm(self.direction):.4f}")
+
+
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """All known objects, in the frame `header.frame_id`; `header.source` is the newest picture used."""
+    """All known objects, in the frame `header.frame_id`; `header.source` is the newest picture used, `bearings` things without depth."""
 
     header: Header
     objects: tuple[Object, ...]
+    bearings: tuple[Bearing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from seesay.nodes.runtime import node_names
 PUBLIC = {
     "seesay": ["__version__"],
     "seesay.perception": [
-        "Detector", "Glimpse", "ObjectTracker", "Observation", "Perceiver", "Segmenter", "View", "ground", "open_source",
+        "Detector", "Glimpse", "Noise", "ObjectTracker", "Observation", "Perceiver", "Segmenter", "Sights", "View", "ground", "open_source",
     ],
 }
 

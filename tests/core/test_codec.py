@@ -49,6 +49,11 @@ obj = st.builds(
 )
 
 prompt = st.builds(m.Prompt, text, st.none() | unit, st.none() | unit, st.none() | unit, st.booleans())
+axis = st.sampled_from(list(np.eye(3)))
+bearing = st.builds(
+    m.Bearing, box=array("float32", 4), origin=vector, direction=axis, covariance=array("float64", 3, 3), source=source,
+    alternatives=st.lists(st.builds(m.Alternative), max_size=2).map(tuple),
+)
 
 
 @st.composite
@@ -94,7 +99,9 @@ STRATEGIES: dict[str, st.SearchStrategy[typing.Any]] = {
     "PromptSet": st.builds(m.PromptSet, header, stamp, st.lists(text | prompt, max_size=3).map(tuple)),
     "CameraInfo": st.builds(m.CameraInfo, header=header, height=stamp, width=stamp, k=intrinsics, d=distortion),
     "Transform": st.builds(m.Transform, header=header, translation=vector, rotation=unit_quaternion),
-    "Objects": st.builds(m.Objects, header=header, objects=st.lists(obj, max_size=3).map(tuple)),
+    "Objects": st.builds(
+        m.Objects, header=header, objects=st.lists(obj, max_size=3).map(tuple), bearings=st.lists(bearing, max_size=2).map(tuple)
+    ),
     "SkillGoal": goal,
     "Affordances": st.builds(m.Affordances, header=header, affordances=st.lists(affordance, max_size=3).map(tuple)),
     "ArmCommand": st.builds(m.ArmCommand, header=header, position=vector, yaw=number, opening=unit),

@@ -9,7 +9,7 @@ import pytest
 
 from seesay.messages import ArmState, CameraInfo, Header, Image, Objects, Source
 from seesay.perception.association import ObjectTracker
-from seesay.perception.grounding import View, ground
+from seesay.perception.grounding import Sights, View, ground
 from tests.perception import raycast as rc
 
 FRONT, SIDE = rc.Camera("front", -90, 63, 0.79), rc.Camera("side", -28, 53, 0.83)
@@ -172,11 +172,25 @@ def test_reset_never_uses_an_id_again() -> None:
 def test_without_a_view_nothing_is_judged_missing() -> None:
     tracker = ObjectTracker("base")
     header = Header(5, frame_id="front_optical")
-    assert tracker.update([], header).objects == ()
+    assert tracker.update(Sights([], []), header).objects == ()
     depth, ids = rc.cast([RED], FRONT)
     found, masks = rc.perfect([RED], ids, FRONT, 7)
     info: CameraInfo = FRONT.info
     tracker.update(ground(found, masks, rc.depth_image(depth, FRONT, 7), info, FRONT.pose), found.header)
-    objects = tracker.update([], replace(found.header, stamp_ns=9, source=Source("front", 9, 9)))
+    objects = tracker.update(Sights([], []), replace(found.header, stamp_ns=9, source=Source("front", 9, 9)))
     assert [o.status for o in objects.objects] == ["visible"]
     assert objects.header.frame_id == "base"
+
+
+def test_a_thing_whose_depth_goes_missing_stays_where_it_was_and_has_a_bearing() -> None:
+    watcher = Watcher()
+    before = watcher.look([RED, BLUE])
+    depth, ids = rc.cast([RED, BLUE], FRONT)
+    found, masks = rc.perfect([RED, BLUE], ids, FRONT, 300_000_000)
+    image = rc.depth_image(np.where(ids == 0, np.float32(0), depth), FRONT, 300_000_000)
+    view = View(Image(image.header, "rgb8", np.zeros((240, 320, 3), np.uint8)), image, FRONT.info, FRONT.pose)
+    after = watcher.tracker.update(ground(found, masks, image, FRONT.info, FRONT.pose), found.header, view)
+    assert by_label(after) == by_label(before)
+    assert [b.label for b in after.bearings] == ["red block"]
+    red = next(o for o in after.objects if o.label == "red block")
+    assert red.last_seen_ns == 100_000_000

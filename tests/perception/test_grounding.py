@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from seesay import masks as coding
 from seesay.errors import MessageError
-from seesay.messages import Detections, Image, Masks
+from seesay.messages import CameraInfo, Detections, Image, Masks
 from seesay.perception.grounding import Observation, ground
+from seesay.perception.noise import RGBD, Noise
 from tests.perception import raycast as rc
 
 CAMERAS = (rc.Camera("front", -90, 63, 0.79), rc.Camera("side", -28, 53, 0.83))
@@ -28,6 +29,13 @@ SHAPES: dict[str, Callable[[float, float], rc.Thing]] = {
 SPOTS = [(0.0, 0.0), (-0.15, 0.1), (0.13, -0.08)]
 
 
+def place(
+    detections: Detections, masks: Masks | None, depth: Image, info: CameraInfo, pose: NDArray[np.float64], noise: Noise = RGBD
+) -> list[Observation]:
+    """What `ground` places, without bearings."""
+    return ground(detections, masks, depth, info, pose, noise).observations
+
+
 def see(things: list[rc.Thing], camera: rc.Camera, grow: int = 0, masked: bool = True, noise: float = 0.0) -> list[Observation]:
     """Ground faultless networks' results; `grow` > 0 dilates the masks and boxes by so many pixels, < 0 erodes them."""
     depth, ids = rc.cast(things, camera)
@@ -36,7 +44,7 @@ def see(things: list[rc.Thing], camera: rc.Camera, grow: int = 0, masked: bool =
         detections, masks = blurred(detections, masks, grow)
     if noise:
         depth = (depth + np.random.default_rng(0).normal(0, noise, depth.shape)).astype(np.float32)
-    return ground(detections, masks if masked else None, rc.depth_image(depth, camera), camera.info, camera.pose)
+    return place(detections, masks if masked else None, rc.depth_image(depth, camera), camera.info, camera.pose)
 
 
 def blurred(detections: Detections, masks: Masks, grow: int) -> tuple[Detections, Masks]:
@@ -131,7 +139,7 @@ def test_names_of_one_thing_become_alternatives() -> None:
         scores=np.array([0.6, 0.8, 0.2], np.float32),
         prompt_indices=np.array([0, 1, 2], np.int32),
     )
-    (seen,) = ground(several, None, rc.depth_image(depth, camera), camera.info, camera.pose)
+    (seen,) = place(several, None, rc.depth_image(depth, camera), camera.info, camera.pose)
     assert (seen.label, round(seen.score, 3)) == ("block", 0.8)
     assert [(a.label, round(a.score, 3)) for a in seen.alternatives] == [("red block", 0.6), ("blue block", 0.2)]
 
@@ -144,17 +152,54 @@ def test_invalid_depth() -> None:
     holes = np.random.default_rng(0).random(depth.shape)
     speckled[holes < 0.1] = np.nan
     speckled[holes > 0.9] = 0
-    (seen,) = ground(found, masks, rc.depth_image(speckled, camera), camera.info, camera.pose)
+    (seen,) = place(found, masks, rc.depth_image(speckled, camera), camera.info, camera.pose)
     assert miss(seen, thing) < 0.003
     millimetres = Image(rc.depth_image(depth, camera).header, "16UC1", np.round(depth * 1000).astype(np.uint16))
-    (seen,) = ground(found, masks, millimetres, camera.info, camera.pose)
+    (seen,) = place(found, masks, millimetres, camera.info, camera.pose)
     assert miss(seen, thing) < 0.003
-    blind = rc.depth_image(np.zeros_like(depth), camera)
-    assert ground(found, masks, blind, camera.info, camera.pose) == []
-    with pytest.raises(MessageError, match="registered to the 240 x 320 picture, got \\(120, 160\\)"):
-        ground(found, masks, rc.depth_image(depth[::2, ::2].copy(), camera), camera.info, camera.pose)
+    header = rc.depth_image(depth, camera).header
+    with pytest.raises(MessageError, match="registered to the 240 x 320 picture, got 120 x 160"):
+        place(found, masks, rc.depth_image(depth[::2, ::2].copy(), camera), camera.info, camera.pose)
     with pytest.raises(MessageError, match="got mono8"):
-        ground(found, masks, Image(blind.header, "mono8", np.zeros((240, 320), np.uint8)), camera.info, camera.pose)
+        place(found, masks, Image(header, "mono8", np.zeros((240, 320), np.uint8)), camera.info, camera.pose)
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_missing_depth_gives_a_bearing_and_no_guess(masked: bool) -> None:
+    camera, cup, bowl = CAMERAS[0], rc.cup("glass cup", -0.1, 0.05), rc.bowl("bowl", 0.1, 0.0)
+    depth, ids = rc.cast([cup, bowl], camera)
+    found, masks = rc.perfect([cup, bowl], ids, camera)
+    for nothing in (0.0, np.nan, np.inf):
+        image = rc.depth_image(np.where(ids == 0, np.float32(nothing), depth), camera)
+        sights = ground(found, masks if masked else None, image, camera.info, camera.pose)
+        assert [o.label for o in sights.observations] == ["bowl"]
+        (bearing,) = sights.bearings
+        assert (bearing.label, round(bearing.score, 3), bearing.source.camera) == ("glass cup", 0.9, "front")
+        np.testing.assert_array_equal(bearing.origin, camera.pose[:3, 3])
+        way = cup.centre - bearing.origin
+        assert np.degrees(np.arccos(bearing.direction @ way / np.linalg.norm(way))) < 1.0
+    blind = ground(found, masks, rc.depth_image(np.zeros_like(depth), camera), camera.info, camera.pose)
+    assert blind.observations == []
+    assert {b.label for b in blind.bearings} == {"glass cup", "bowl"}
+
+
+def test_half_missing_depth_makes_a_place_less_sure() -> None:
+    camera, thing = CAMERAS[0], rc.can("can", 0.0, 0.0)
+    depth, ids = rc.cast([thing], camera)
+    found, masks = rc.perfect([thing], ids, camera)
+    columns = np.nonzero(ids == 0)[1]
+    depth[(ids == 0) & (np.arange(rc.WIDTH) > np.percentile(columns, 40))] = 0
+    (seen,) = place(found, masks, rc.depth_image(depth, camera), camera.info, camera.pose)
+    assert not seen.complete
+    assert miss(seen, thing) < 2 * np.sqrt(np.trace(seen.covariance[:2, :2]))
+
+
+def test_intrinsics_of_another_resolution_are_refused() -> None:
+    camera, thing = CAMERAS[0], rc.ball("ball", 0.1, 0.08)
+    depth, ids = rc.cast([thing], camera)
+    found, _ = rc.perfect([thing], ids, camera)
+    with pytest.raises(MessageError, match="intrinsics that belong to the 240 x 320 picture, got 480 x 640"):
+        ground(found, None, rc.depth_image(depth, camera), replace(camera.info, height=480, width=640), camera.pose)
 
 
 def test_without_a_level_support_a_thing_is_parted_from_the_wall_behind_it() -> None:
@@ -164,7 +209,7 @@ def test_without_a_level_support_a_thing_is_parted_from_the_wall_behind_it() -> 
     depth, ids = rc.cast([thing], camera)
     depth = np.where(ids < 0, np.float32(1.5), depth)
     found, _ = rc.perfect([thing], ids, camera)
-    (seen,) = ground(found, None, rc.depth_image(depth, camera), camera.info, camera.pose)
+    (seen,) = place(found, None, rc.depth_image(depth, camera), camera.info, camera.pose)
     np.testing.assert_allclose(seen.position, [0, 0, 0.3], atol=0.004)
 
 
@@ -172,11 +217,11 @@ def test_lens_distortion_is_undone() -> None:
     camera, thing = CAMERAS[0], rc.ball("ball", 0.1, 0.08)
     depth, ids = rc.cast([thing], camera)
     found, _ = rc.perfect([thing], ids, camera)
-    straight = ground(found, None, rc.depth_image(depth, camera), camera.info, camera.pose)[0]
+    straight = place(found, None, rc.depth_image(depth, camera), camera.info, camera.pose)[0]
     bent = replace(camera.info, d=np.array([0.1, 0.0, 0.0, 0.0, 0.0]))
-    assert np.linalg.norm(ground(found, None, rc.depth_image(depth, camera), bent, camera.pose)[0].position - straight.position) > 0.0003
+    assert np.linalg.norm(place(found, None, rc.depth_image(depth, camera), bent, camera.pose)[0].position - straight.position) > 0.0003
     none = replace(camera.info, d=np.full(5, 1e-12))
-    moved = ground(found, None, rc.depth_image(depth, camera), none, camera.pose)[0].position
+    moved = place(found, None, rc.depth_image(depth, camera), none, camera.pose)[0].position
     np.testing.assert_allclose(moved, straight.position, atol=1e-6)
 
 
@@ -189,7 +234,7 @@ def test_a_camera_without_depth_of_which_only_the_table_is_known(shape: str) -> 
             _, ids = rc.cast([thing], camera)
             table, _ = rc.cast([], camera)
             detections, masks = rc.perfect([thing], ids, camera)
-            (seen,) = ground(detections, masks, rc.depth_image(table, camera), camera.info, camera.pose)
+            (seen,) = place(detections, masks, rc.depth_image(table, camera), camera.info, camera.pose)
             assert miss(seen, thing) < 0.35 * seen.extent[0]
             assert abs(seen.position[2]) < 1e-6
 
@@ -199,7 +244,7 @@ def test_a_box_on_the_bare_table_places_nothing_where_depth_is_real() -> None:
     depth, ids = rc.cast([thing], camera)
     found, _ = rc.perfect([thing], ids, camera)
     elsewhere = replace(found, boxes=np.array([[60, 100, 90, 130]], np.float32))
-    assert ground(elsewhere, None, rc.depth_image(depth, camera), camera.info, camera.pose) == []
+    assert place(elsewhere, None, rc.depth_image(depth, camera), camera.info, camera.pose) == []
 
 
 def test_parts_of_a_thing_and_boxes_around_it_are_one_thing() -> None:
@@ -216,7 +261,7 @@ def test_parts_of_a_thing_and_boxes_around_it_are_one_thing() -> None:
         prompt_indices=np.array([0, 0, 0, 1], np.int32),
     )
     for known in (masks, None):
-        (seen,) = ground(several, known, rc.depth_image(depth, camera), camera.info, camera.pose)
+        (seen,) = place(several, known, rc.depth_image(depth, camera), camera.info, camera.pose)
         assert seen.label == "bowl"
         assert miss(seen, thing) < 0.002
     assert [a.label for a in seen.alternatives] == ["plate"]
