@@ -13,7 +13,10 @@ from seesay.nodes.runtime import Node
 
 @dataclass(frozen=True)
 class Config:
-    """model: "embedded", a Hugging Face id or a local folder. threshold: least score in [0, 1]; negative takes the model's own."""
+    """model: "embedded", a Hugging Face id, a local folder or a plug-in.
+
+    threshold: least score in [0, 1]; negative takes the model's own.
+    """
 
     model: str = "embedded"
     threshold: Annotated[float, between(-1, 1), LIVE] = -1.0
@@ -21,9 +24,9 @@ class Config:
 
 
 def run(node: Node, config: Config) -> None:
-    from seesay.perception.detector import Detector
+    from seesay.perception.engines import open_detector
 
-    detector = Detector.from_pretrained(config.model)
+    detector = open_detector(config.model)
     shipped = detector.threshold
 
     def adjust(config: Config) -> None:

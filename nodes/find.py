@@ -12,10 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from seesay.nodes.plain import dumps
-from seesay.perception.detector import Detector
+from seesay.perception.engines import open_detector, open_segmenter
 from seesay.perception.find import FindReport, find
 from seesay.perception.prompts import clean
-from seesay.perception.segmenter import Segmenter
 from seesay.perception.sources import open_source
 
 
@@ -40,8 +39,8 @@ def run_find(options: Find) -> int:
     out = options.out or Path("runs") / datetime.datetime.now().strftime("find_%Y-%m-%d_%H-%M-%S")
     with open_source(options.source) as source:   # before the networks, which take seconds to load
         with console.status("loading the networks"):
-            detector = Detector.from_pretrained(options.detector, options.threshold)
-            segmenter = None if options.segmenter == "none" else Segmenter.from_pretrained(options.segmenter)
+            detector = open_detector(options.detector, options.threshold)
+            segmenter = None if options.segmenter == "none" else open_segmenter(options.segmenter)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=console, transient=True) as progress:
             bar = progress.add_task("pictures", total=None)

@@ -13,7 +13,10 @@ from seesay.nodes.runtime import Node
 
 @dataclass(frozen=True)
 class Config:
-    """model: "embedded", a Hugging Face id or a local folder. threshold: least probability in a mask; negative takes the model's own."""
+    """model: "embedded", a Hugging Face id, a local folder or a plug-in.
+
+    threshold: least probability in a mask; negative takes the model's own.
+    """
 
     model: str = "embedded"
     threshold: Annotated[float, between(-1, 1), LIVE] = -1.0
@@ -21,9 +24,9 @@ class Config:
 
 
 def run(node: Node, config: Config) -> None:
-    from seesay.perception.segmenter import Segmenter
+    from seesay.perception.engines import open_segmenter
 
-    segmenter = Segmenter.from_pretrained(config.model)
+    segmenter = open_segmenter(config.model)
     shipped = segmenter.threshold
 
     def adjust(config: Config) -> None:

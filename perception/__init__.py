@@ -2,6 +2,7 @@
 
 from seesay.perception.association import ObjectTracker
 from seesay.perception.detector import Detector
+from seesay.perception.engines import AnyDetector, AnySegmenter, open_detector, open_segmenter
 from seesay.perception.grounding import Observation, Sights, View, ground
 from seesay.perception.noise import Noise
 from seesay.perception.pipeline import Glimpse, Perceiver
@@ -9,5 +10,6 @@ from seesay.perception.segmenter import Segmenter
 from seesay.perception.sources import open_source
 
 __all__ = [
-    "Detector", "Glimpse", "Noise", "ObjectTracker", "Observation", "Perceiver", "Segmenter", "Sights", "View", "ground", "open_source",
+    "AnyDetector", "AnySegmenter", "Detector", "Glimpse", "Noise", "ObjectTracker", "Observation", "Perceiver", "Segmenter", "Sights",
+    "View", "ground", "open_detector", "open_segmenter", "open_source",
 ]  # fmt: skip

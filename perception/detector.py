@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from seesay.errors import MessageError, ModelError
 from seesay.messages import Detections, Header, Image, Prompt, PromptSet
-from seesay.perception.boxes import suppress
+from seesay.perception.decoding import clipped_corners, select
 from seesay.perception.embedded import EMBEDDED, load
 from seesay.perception.owlvit import ImageCode, Owl
 from seesay.perception.prompts import full
 
 DEFAULT_THRESHOLD = 0.1
 OVERLAP = 0.5
-MOST = 300
 
 
 class Detector:
@@ -56,48 +55,39 @@ class Detector:
 
     def detect(self, image: Image, prompts: PromptSet) -> Detections:
         """Boxes in the picture for all prompts of the set, best first. Raises PromptError, and MessageError for a depth picture."""
-        return self._detections(to_rgb(image), full(prompts.prompts), prompts.version, image.header)
+        return self.detect_all([image], prompts)[0]
+
+    def detect_all(self, images: Sequence[Image], prompts: PromptSet) -> list[Detections]:
+        """The same for several pictures of any sizes, in one pass of the image tower."""
+        pictures, wanted = [to_rgb(image) for image in images], full(prompts.prompts)
+        codes: Sequence[ImageCode | None] = [None] * len(pictures)
+        if wanted:
+            self.check(wanted)
+            codes = self.owl.encode_images(pictures)
+        return [self._detections(image, code, wanted, prompts.version) for image, code in zip(images, codes, strict=True)]
 
     def __call__(self, rgb: NDArray[np.uint8], prompts: Sequence[str | Prompt]) -> Detections:
         """The same for `(H, W, 3) uint8` RGB and a list of texts or Prompts."""
-        image = Image(Header(time.monotonic_ns()), "rgb8", rgb)
-        return self._detections(image.data, full(prompts), 0, image.header)
+        return self.detect(Image(Header(time.monotonic_ns()), "rgb8", rgb), PromptSet(Header(0), 0, full(prompts)))
 
-    def _detections(self, rgb: NDArray[np.uint8], prompts: tuple[Prompt, ...], version: int, header: Header) -> Detections:
-        height, width = rgb.shape[:2]
+    def _detections(self, image: Image, code: ImageCode | None, prompts: tuple[Prompt, ...], version: int) -> Detections:
+        height, width = image.height, image.width
         boxes, scores, indices = np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32)
         texts = tuple(prompt.text for prompt in prompts)
-        if prompts:
-            self.check(prompts)
-            code = self.owl.encode_image(rgb)
+        if code is not None:
             probabilities = self.owl.logits(code, texts).sigmoid().cpu().numpy()
             boxes, scores, indices = self.select(self.corners(code, height, width), probabilities, prompts)
-        return Detections(header, version, texts, self.name, height, width, boxes, scores, indices)
+        return Detections(image.header, version, texts, self.name, height, width, boxes, scores, indices)
 
     def corners(self, code: ImageCode, height: int, width: int) -> NDArray[np.float32]:
         """`(P, 4) float32` xyxy pixels of every token's box in a picture of that size, clipped to it."""
-        return _corners(code.boxes.cpu().numpy(), self.owl.preprocess.span(height, width), height, width)
+        return clipped_corners(code.boxes.cpu().numpy(), self.owl.preprocess.span(height, width), height, width)
 
     def select(
         self, corners: NDArray[np.float32], probabilities: NDArray[np.float32], prompts: Sequence[str | Prompt]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
-        """From `(P, 4)` corners and `(P, Q)` probabilities of Q prompts to boxes `(N, 4)`, scores `(N,)`, prompt indices `(N,)`, by score.
-
-        Multi-label: each (box, prompt) pair over the prompt's threshold stands for itself; suppression within a prompt only.
-        A box whose best prompt is a negative one answers none.
-        """
-        wanted = full(prompts)
-        least = np.array([self.threshold if prompt.threshold is None else prompt.threshold for prompt in wanted])
-        overlap = np.array([self.overlap if prompt.overlap is None else prompt.overlap for prompt in wanted])
-        negative = np.array([prompt.negative for prompt in wanted])
-        solid = (corners[:, 2] - corners[:, 0] >= 1) & (corners[:, 3] - corners[:, 1] >= 1)
-        solid &= ~negative[probabilities.argmax(axis=1)]
-        tokens, indices = np.nonzero((probabilities > least) & solid[:, None] & ~negative)
-        scores = probabilities[tokens, indices]
-        order = np.argsort(-scores, kind="stable")[:MOST]
-        tokens, indices, scores = tokens[order], indices[order], scores[order]
-        kept = suppress(corners[tokens], indices, overlap[indices])
-        return corners[tokens[kept]], scores[kept].astype(np.float32), indices[kept].astype(np.int32)
+        """`seesay.perception.decoding.select` with this detector's threshold and overlap."""
+        return select(corners, probabilities, full(prompts), self.threshold, self.overlap)
 
 
 def to_rgb(image: Image) -> NDArray[np.uint8]:
@@ -120,11 +110,3 @@ def pick_device(device: str) -> str:
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise ModelError(f"expected a device that is here, got {device!r} without CUDA; use device='cpu'")
     return device
-
-
-def _corners(boxes: NDArray[np.float32], span: tuple[float, float], height: int, width: int) -> NDArray[np.float32]:
-    """Centre-size boxes in the unit square -> xyxy pixels, clipped to the picture."""
-    centre, half = boxes[:, :2], boxes[:, 2:] / 2
-    corners = np.concatenate([centre - half, centre + half], axis=1) * np.array([*span, *span], np.float32)
-    clipped: NDArray[np.float32] = np.clip(corners, 0, np.array([width, height, width, height], np.float32)).astype(np.float32)
-    return clipped

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,10 @@ Kind = Literal["detector", "segmenter"]
 EMBEDDED = "embedded"
 CHECKPOINTS = Path(__file__).resolve().parent / "checkpoints"
 _FOLDERS: dict[Kind, str] = {"detector": "owlvit-tabletop", "segmenter": "clipseg-tabletop"}
-_FAMILIES: dict[Kind, tuple[str, ...]] = {"detector": ("owlvit", "owlv2"), "segmenter": ("clipseg",)}
+_SEPARABLE: dict[Kind, tuple[str, ...]] = {"detector": ("owlvit", "owlv2"), "segmenter": ("clipseg",)}
+
+FUSED = ("grounding-dino", "mm-grounding-dino", "omdet-turbo")
+"""Families of detectors that read picture and prompts together."""
 
 log = logging.getLogger(__name__)
 
@@ -50,26 +53,28 @@ def folder(kind: Kind) -> Path:
     return path
 
 
-def load(kind: Kind, model: str) -> Checkpoint:
+def family(kind: Kind, model: str) -> str:
+    """The family of a model, by the `model_type` of its config.json. Raises ModelError as `load` does."""
+    return str(_config(kind, model).model_type)
+
+
+def load(kind: Kind, model: str, families: Sequence[str] = ()) -> Checkpoint:
     """Load the embedded checkpoint (`"embedded"`), a local folder, or a hub id; a cached hub model needs no network.
+
+    families: those that may be, by default the separable ones of that kind.
 
     Raises ModelError if the model cannot be had, is of another family, or torch and transformers are not installed.
     """
-    try:
-        import transformers
-        from transformers.image_processing_base import ImageProcessingMixin
-    except ImportError as error:
-        raise ModelError(f"expected torch and transformers for the {kind}, got {error}; install seesay[models]") from error
+    config, families = _config(kind, model), families or _SEPARABLE[kind]
+    import transformers
+    from transformers.image_processing_base import ImageProcessingMixin
+
     place, local = _place(kind, model)
-    config = _attempt(kind, model, local, lambda offline: transformers.AutoConfig.from_pretrained(place, local_files_only=offline))
     family = str(config.model_type)
-    if family not in _FAMILIES[kind]:
-        raise ModelError(f"expected a {kind} of the family {' or '.join(_FAMILIES[kind])}, got {model!r} of the family {family!r}")
-    network_class: Any = {
-        "owlvit": transformers.OwlViTForObjectDetection,
-        "owlv2": transformers.Owlv2ForObjectDetection,
-        "clipseg": transformers.CLIPSegForImageSegmentation,
-    }[family]
+    if family not in families:
+        raise ModelError(f"expected a {kind} of the family {' or '.join(families)}, got {model!r} of the family {family!r}")
+    segments = family == "clipseg"
+    network_class: Any = transformers.CLIPSegForImageSegmentation if segments else transformers.AutoModelForZeroShotObjectDetection
     with _without_progress_bar():
         network = _attempt(kind, model, local, lambda offline: network_class.from_pretrained(place, local_files_only=offline))
     tokenizer = _attempt(kind, model, local, lambda offline: transformers.AutoTokenizer.from_pretrained(place, local_files_only=offline))
@@ -77,6 +82,15 @@ def load(kind: Kind, model: str) -> Checkpoint:
         kind, model, local, lambda offline: ImageProcessingMixin.get_image_processor_dict(place, local_files_only=offline)
     )
     return Checkpoint(model, place, family, config, network.eval(), tokenizer, preprocessor)
+
+
+def _config(kind: Kind, model: str) -> Any:
+    try:
+        import transformers
+    except ImportError as error:
+        raise ModelError(f"expected torch and transformers for the {kind}, got {error}; install seesay[models]") from error
+    place, local = _place(kind, model)
+    return _attempt(kind, model, local, lambda offline: transformers.AutoConfig.from_pretrained(place, local_files_only=offline))
 
 
 def _place(kind: Kind, model: str) -> tuple[str, bool]:
@@ -97,6 +111,8 @@ def _attempt(kind: Kind, model: str, local: bool, read: Callable[[bool], T]) -> 
     """Read offline first, then, for a hub id only, online."""
     try:
         return read(True)
+    except ImportError as error:
+        raise ModelError(f"the {kind} {model!r} needs a Python package that is not here ({_first_line(error)}); install it") from error
     except Exception as error:
         if local:
             raise ModelError(f"cannot read the {kind} {model!r} ({_first_line(error)}); save it again with save_pretrained") from error

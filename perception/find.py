@@ -15,11 +15,10 @@ from seesay import masks as coding
 from seesay.errors import PromptError, SourceError
 from seesay.messages import Detections, Header, Image, Masks, PromptSet
 from seesay.perception.annotate import draw
-from seesay.perception.detector import Detector
+from seesay.perception.engines import AnyDetector, AnySegmenter
 from seesay.perception.outputs import Film, Stage, staged, write_picture
 from seesay.perception.pipeline import found
 from seesay.perception.prompts import clean
-from seesay.perception.segmenter import Segmenter
 from seesay.perception.sources import PictureSource, open_source
 
 FORMAT = "seesay-find/1"
@@ -49,8 +48,8 @@ class FindReport:
 def find(
     source: str | PictureSource,
     prompts: Sequence[str],
-    detector: Detector,
-    segmenter: Segmenter | None,
+    detector: AnyDetector,
+    segmenter: AnySegmenter | None,
     out_dir: Path,
     limit: int = 0,
     progress: Callable[[int, int | None], None] | None = None,
@@ -112,7 +111,7 @@ def _film(stage: Stage, source: PictureSource) -> AbstractContextManager[Film | 
     return Film(stage.folder / f"{stem}_found.mp4", source)
 
 
-def _head(source: PictureSource, words: PromptSet, detector: Detector, segmenter: Segmenter | None, film: Film | None) -> str:
+def _head(source: PictureSource, words: PromptSet, detector: AnyDetector, segmenter: AnySegmenter | None, film: Film | None) -> str:
     head = {
         "format": FORMAT,
         "source": source.name,

@@ -59,12 +59,20 @@ class Segmenter:
 
     def segment(self, image: Image, prompts: PromptSet) -> Masks:
         """One mask per prompt of the set. Raises PromptError, and MessageError for a depth picture."""
-        return self._masks(to_rgb(image), full(prompts.prompts), prompts.version, image.header)
+        return self.segment_all([image], prompts)[0]
+
+    def segment_all(self, images: Sequence[Image], prompts: PromptSet) -> list[Masks]:
+        """The same for several pictures of any sizes, in one pass of the image tower."""
+        pictures, wanted = [to_rgb(image) for image in images], full(prompts.prompts)
+        codes: Sequence[ImageCode | None] = [None] * len(pictures)
+        if wanted:
+            self.check(wanted)
+            codes = self.clipseg.encode_images(pictures)
+        return [self._masks(image, code, wanted, prompts.version) for image, code in zip(images, codes, strict=True)]
 
     def __call__(self, rgb: NDArray[np.uint8], prompts: Sequence[str | Prompt]) -> Masks:
         """The same for `(H, W, 3) uint8` RGB and a list of texts or Prompts."""
-        image = Image(Header(time.monotonic_ns()), "rgb8", rgb)
-        return self._masks(image.data, full(prompts), 0, image.header)
+        return self.segment(Image(Header(time.monotonic_ns()), "rgb8", rgb), PromptSet(Header(0), 0, full(prompts)))
 
     def probabilities(self, rgb: NDArray[np.uint8], prompts: Sequence[str]) -> NDArray[np.float32]:
         """`(M, H, W) float32` probability of every pixel for every prompt; logits are upsampled, then squashed."""
@@ -75,23 +83,21 @@ class Segmenter:
             maps = [self._logits(code, [prompt], rgb.shape[:2]).sigmoid() for prompt in clean(prompts)]
             return torch.cat(maps).cpu().numpy() if maps else np.zeros((0, *rgb.shape[:2]), np.float32)
 
-    def _masks(self, rgb: NDArray[np.uint8], prompts: tuple[Prompt, ...], version: int, header: Header) -> Masks:
-        height, width = rgb.shape[:2]
+    def _masks(self, image: Image, code: ImageCode | None, prompts: tuple[Prompt, ...], version: int) -> Masks:
+        height, width = image.height, image.width
         texts = tuple(prompt.text for prompt in prompts)
         runs: list[NDArray[np.uint32]] = []
         scores = np.zeros(len(prompts), np.float32)
-        if prompts:
-            self.check(prompts)
-            code = self.clipseg.encode_image(rgb)
         least = self._least_logits(prompts)
         step = max(1, AT_ONCE // (height * width))
         for first in range(0, len(prompts), step):
+            assert code is not None
             logits = self._logits(code, texts[first : first + step], (height, width))
             scores[first : first + step] = logits.amax(dim=(1, 2)).sigmoid().cpu().numpy()
             runs += [coding.encode_one(mask) for mask in (logits > least[first : first + step, None, None].to(logits.device)).cpu().numpy()]
         starts = np.cumsum([0, *map(len, runs)], dtype=np.uint32)
         counts = np.concatenate(runs) if runs else np.zeros(0, np.uint32)
-        return Masks(header, version, texts, self.name, height, width, counts, starts, scores)
+        return Masks(image.header, version, texts, self.name, height, width, counts, starts, scores)
 
     def _least_logits(self, prompts: Sequence[Prompt]) -> torch.Tensor:
         """`(M,) float32` logits that a pixel of each prompt's mask exceeds."""

@@ -9,7 +9,8 @@ from seesay.nodes.runtime import node_names
 PUBLIC = {
     "seesay": ["__version__"],
     "seesay.perception": [
-        "Detector", "Glimpse", "Noise", "ObjectTracker", "Observation", "Perceiver", "Segmenter", "Sights", "View", "ground", "open_source",
+        "AnyDetector", "AnySegmenter", "Detector", "Glimpse", "Noise", "ObjectTracker", "Observation", "Perceiver", "Segmenter", "Sights",
+        "View", "ground", "open_detector", "open_segmenter", "open_source",
     ],
 }
 

@@ -1,0 +1,177 @@
+"""Detectors that read picture and prompts together: Grounding DINO, MM-Grounding-DINO (and so LLMDet) and OmDet-Turbo.
+
+Their networks mix text into the features of the picture, so that nothing of a picture outlives a change of prompts; in exchange they
+are more accurate than separable ones. Every (box, prompt) pair has a score of its own, as with the others.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seesay.errors import ModelError
+from seesay.messages import Detections, Header, Image, Prompt, PromptSet
+from seesay.perception.decoding import clipped_corners, select
+from seesay.perception.detector import OVERLAP, pick_device, to_rgb
+from seesay.perception.embedded import FUSED, Checkpoint, load
+from seesay.perception.fused_text import Captions, Classes
+from seesay.perception.prompts import clean, full
+
+if TYPE_CHECKING:
+    import torch
+
+DEFAULT_THRESHOLD = 0.25
+
+
+class _Forward(Protocol):
+    """Pictures (what the image processor made of them) and prompts -> boxes `(B, P, 4)` in the unit square, probabilities `(B, P, Q)`."""
+
+    def check(self, prompts: Sequence[str]) -> None: ...
+
+    def __call__(self, pictures: Any, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]: ...
+
+
+class FusedDetector:
+    """Finds what prompts name, as `Detector` does, with any fused model of `AutoModelForZeroShotObjectDetection`.
+
+    threshold: least score in [0, 1] of a box; overlap: IoU over which the weaker of two boxes of one prompt goes.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, threshold: float = DEFAULT_THRESHOLD, overlap: float = OVERLAP, device: str = "cpu"
+    ) -> None:
+        import transformers
+
+        if not 0.0 <= threshold <= 1.0:
+            raise ModelError(f"expected a threshold in [0, 1], got {threshold}")
+        self.name = checkpoint.name
+        self.threshold = threshold
+        self.overlap = overlap
+        self._device = device
+        network = checkpoint.network.float().to(device)
+        forward = _OmDet if checkpoint.family == "omdet-turbo" else _GroundingDino
+        self._forward: _Forward = forward(network, checkpoint.tokenizer)
+        processors: Any = transformers.AutoImageProcessor
+        self._processor = processors.from_pretrained(checkpoint.place, local_files_only=True, backend="pil")
+
+    @classmethod
+    def from_pretrained(cls, model: str, threshold: float | None = None, device: str = "auto") -> FusedDetector:
+        """Load a local folder or a Hugging Face id, such as `"IDEA-Research/grounding-dino-tiny"`.
+
+        threshold: None takes the one shipped with the checkpoint, else 0.25. device: a torch device, `"auto"` = cuda where there is one.
+        Raises ModelError.
+        """
+        checkpoint = load("detector", model, FUSED)
+        shipped = checkpoint.settings.get("threshold", DEFAULT_THRESHOLD)
+        return cls(checkpoint, shipped if threshold is None else threshold, device=pick_device(device))
+
+    def check(self, prompts: Sequence[str | Prompt]) -> None:
+        """Raise PromptError if the model cannot take one of the prompts."""
+        self._forward.check([prompt.text for prompt in full(prompts)])
+
+    def detect(self, image: Image, prompts: PromptSet) -> Detections:
+        """Boxes in the picture for all prompts of the set, best first. Raises PromptError, and MessageError for a depth picture."""
+        return self.detect_all([image], prompts)[0]
+
+    def detect_all(self, images: Sequence[Image], prompts: PromptSet) -> list[Detections]:
+        """The same for several pictures of any sizes, in one pass."""
+        wanted = full(prompts.prompts)
+        if not wanted:
+            return [self._detections(image, prompts, *_NOTHING) for image in images]
+        self.check(wanted)
+        found = self._look([to_rgb(image) for image in images], clean(prompts.texts))
+        return [
+            self._detections(image, prompts, *select(
+                clipped_corners(boxes, (image.width, image.height), image.height, image.width),
+                probabilities, wanted, self.threshold, self.overlap,
+            ))
+            for image, (boxes, probabilities) in zip(images, found, strict=True)
+        ]  # fmt: skip
+
+    def __call__(self, rgb: NDArray[np.uint8], prompts: Sequence[str | Prompt]) -> Detections:
+        """The same for `(H, W, 3) uint8` RGB and a list of texts or Prompts."""
+        return self.detect(Image(Header(time.monotonic_ns()), "rgb8", rgb), PromptSet(Header(0), 0, full(prompts)))
+
+    def _detections(
+        self, image: Image, words: PromptSet, boxes: NDArray[np.float32], scores: NDArray[np.float32], indices: NDArray[np.int32]
+    ) -> Detections:
+        return Detections(image.header, words.version, words.texts, self.name, image.height, image.width, boxes, scores, indices)
+
+    def _look(
+        self, pictures: Sequence[NDArray[np.uint8]], prompts: Sequence[str]
+    ) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        import torch
+
+        pixels = self._processor(list(pictures), return_tensors="pt", input_data_format="channels_last").to(self._device)
+        with torch.inference_mode():
+            boxes, probabilities = self._forward(pixels, prompts)
+            return list(zip(boxes.float().cpu().numpy(), probabilities.float().cpu().numpy(), strict=True))
+
+
+_NOTHING = (np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32))
+
+
+class _GroundingDino:
+    """Prompts are phrases of a caption ("a cat. a dog."); a pair's score is the mean over the phrase's tokens, as both authors evaluate
+    (Liu et al., "Grounding DINO", 2023; Zhao et al., "MM-Grounding-DINO", 2024): the best token alone would let "red block" claim
+    whatever is red."""
+
+    def __init__(self, network: Any, tokenizer: Any) -> None:
+        self._network = network
+        text = min(int(network.config.max_text_len), int(network.config.text_config.max_position_embeddings))
+        self._captions = Captions(tokenizer, text, set(network.model.special_tokens.tolist()))
+
+    def check(self, prompts: Sequence[str]) -> None:
+        self._captions(clean(prompts))
+
+    def __call__(self, pictures: Any, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+        import torch
+
+        boxes, parts = [], []
+        for caption in self._captions(prompts):
+            ids = torch.tensor(caption.ids, device=self._network.device).expand(len(pictures["pixel_values"]), -1)
+            output = self._network(**pictures, input_ids=ids, token_type_ids=torch.zeros_like(ids), attention_mask=torch.ones_like(ids))
+            tokens = output.logits.sigmoid()
+            scores = tokens.new_zeros(*tokens.shape[:2], len(prompts))
+            for index, span in caption.spans.items():
+                scores[..., index] = tokens[..., span].mean(dim=-1)
+            boxes.append(output.pred_boxes)
+            parts.append(scores)
+        return torch.cat(boxes, dim=1), torch.cat(parts, dim=1)
+
+
+class _OmDet:
+    """Each prompt is a class, and a task names them all ("Detect a cat, a dog."). The network keeps the vectors of texts by itself
+    (Zhao et al., "Real-time Transformer-based Open-Vocabulary Detection with Efficient Fusion Head", 2024)."""
+
+    def __init__(self, network: Any, tokenizer: Any) -> None:
+        self._network = network
+        self._classes = Classes(tokenizer, int(network.config.text_config.max_position_embeddings))
+
+    def check(self, prompts: Sequence[str]) -> None:
+        self._classes(clean(prompts))
+
+    def __call__(self, pictures: Any, prompts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+        import torch
+
+        boxes, parts, count = [], [], len(pictures["pixel_values"])
+        for first, texts in self._classes(prompts):
+            names, task = (torch.tensor(rows, device=self._network.device) for rows in (texts.classes, [texts.task]))
+            output = self._network(
+                pixel_values=pictures["pixel_values"],
+                classes_input_ids=names[:, 0].repeat(count, 1),
+                classes_attention_mask=names[:, 1].repeat(count, 1),
+                tasks_input_ids=task[:, 0].repeat(count, 1),
+                tasks_attention_mask=task[:, 1].repeat(count, 1),
+                classes_structure=torch.full((count,), len(names), device=self._network.device),
+            )
+            some = output.decoder_class_logits.sigmoid()
+            scores = some.new_zeros(*some.shape[:2], len(prompts))
+            scores[..., first : first + len(names)] = some[..., : len(names)]
+            boxes.append(output.decoder_coord_logits)
+            parts.append(scores)
+        return torch.cat(boxes, dim=1), torch.cat(parts, dim=1)
