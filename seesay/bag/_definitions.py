@@ -1,8 +1,8 @@
 """ROS 2 definitions of SeeSay's messages, made from their classes, and the way from a message to CDR and back.
 
 A message `Foo` becomes `seesay_msgs/msg/Foo`, field by field: int is int64, float is float64, an optional value a sequence of at most
-one, a dict a sequence of entries, an array `seesay_msgs/msg/Float32Array` (shape and data), and a header the `std_msgs/Header` that ROS
-tools look for, followed by all of ours.
+one, a dict a sequence of entries, one of several types a message with each of them optional, an array `seesay_msgs/msg/Float32Array`
+(shape and data), and a header the `std_msgs/Header` that ROS tools look for, followed by all of ours.
 """
 
 from __future__ import annotations
@@ -151,6 +151,8 @@ def _describe(kind: type[Any], texts: dict[str, str]) -> None:
         if get_origin(hint) is dict:
             item = get_args(hint)[1]
             texts[_entry_type(item)] = f"string key\n{_coding(item).name} value\n"
+        for kinds in _choices(hint):
+            texts[_choice_type(kinds)] = "".join(f"{_coding(one).name}[<=1] {_word(one).lower()}\n" for one in kinds)
     texts[ros_name(kind)] = "\n".join(lines) + "\n"
 
 
@@ -159,6 +161,14 @@ def _parts(hint: Any) -> list[type[Any]]:
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return [hint]
     return [kind for part in get_args(hint) if get_origin(hint) is not np.ndarray for kind in _parts(part)]
+
+
+def _choices(hint: Any) -> list[tuple[Any, ...]]:
+    """The types of each union of several in a type hint."""
+    kinds = tuple(kind for kind in get_args(hint) if kind is not types.NoneType)
+    if get_origin(hint) in (typing.Union, types.UnionType) and len(kinds) > 1:
+        return [kinds]
+    return [found for part in kinds if get_origin(hint) is not np.ndarray for found in _choices(part)]
 
 
 @functools.cache
@@ -173,6 +183,8 @@ def _coding(hint: Any, /) -> _Coding:
     if origin is tuple:
         return _sequence(_coding(arguments[0]), "[]", tuple, lambda value: value)
     if origin in (typing.Union, types.UnionType):
+        if types.NoneType not in arguments:
+            return _choice(arguments)
         (inner,) = (part for part in arguments if part is not types.NoneType)
         return _sequence(
             _coding(inner), "[<=1]", lambda values: next(iter(values), None), lambda value: () if value is None else (value,)
@@ -205,6 +217,22 @@ def _mapping(hint: Any) -> _Coding:
         return [make(entry, key, item.put(part, stamp)) for key, part in value.items()]
 
     return _Coding(f"{entry.replace('/msg/', '/')}[]", put, lambda entries: {e.key: item.take(e.value) for e in entries})
+
+
+def _choice(kinds: tuple[Any, ...]) -> _Coding:
+    name = _choice_type(kinds)
+    items = [(kind, _word(kind).lower(), _coding(kind)) for kind in kinds]
+
+    def put(value: Any, stamp: ToStamp) -> Any:
+        return make(name, *([item.put(value, stamp)] if isinstance(value, kind) else [] for kind, _, item in items))
+
+    def take(value: Any) -> Any:
+        found = [item.take(one) for _, field, item in items for one in getattr(value, field)]
+        if len(found) != 1:
+            raise WireError(f"{name}: expected one value, got {len(found)}")
+        return found[0]
+
+    return _Coding(name.replace("/msg/", "/"), put, take)
 
 
 def _array(scalar: Any) -> _Coding:
@@ -253,4 +281,12 @@ def _array_type(dtype: str) -> str:
 
 
 def _entry_type(hint: Any) -> str:
-    return f"seesay_msgs/msg/{'Text' if hint is str else hint.__name__}Entry"
+    return f"seesay_msgs/msg/{_word(hint)}Entry"
+
+
+def _choice_type(kinds: tuple[Any, ...]) -> str:
+    return f"seesay_msgs/msg/{'Or'.join(map(_word, kinds))}"
+
+
+def _word(kind: Any) -> str:
+    return "Text" if kind is str else kind.__name__

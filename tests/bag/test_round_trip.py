@@ -145,7 +145,7 @@ def test_rosbags_reads_standard_messages(bag: Path) -> None:
     assert (box.results[0].hypothesis.class_id, box.bbox.center.position.x, box.bbox.size_y) == ("cup", 20, 40)
     thing = found["/objects/vision_msgs"][1].detections[0]
     assert (thing.id, thing.results[0].hypothesis.score, thing.bbox.center.position.z, thing.bbox.size.x) == ("7", 0.5, 0.3, 0.4)
-    assert found["/prompts"][1].prompts == ["cup"]
+    assert [one.text for one in found["/prompts"][1].prompts] == [["cup"]]
 
 
 def test_the_mcap_package_reads_the_file(bag: Path) -> None:
