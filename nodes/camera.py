@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from seesay import topics
@@ -26,16 +26,18 @@ class Config:
 
 
 def run(node: Node, config: Config) -> None:
+    from seesay.perception.pictures import to_rgb
     from seesay.perception.sources import open_source
 
     camera = calibration.load(launch_files.find_calibration(config.calibration), config.name)
-    image, depth, info = topics.IMAGE.of(camera=config.name), topics.DEPTH.of(camera=config.name), topics.CAMERA_INFO.of(camera=config.name)
+    images = node.bus.publisher(topics.IMAGE.of(camera=config.name))
+    depth, info = topics.DEPTH.of(camera=config.name), topics.CAMERA_INFO.of(camera=config.name)
     size, plane = (0, 0), None
     with open_source(config.source) as source:
         node.publish(topics.TRANSFORMS, camera.transform(node.header(camera.parent)))
         node.ready(source.name)
-        for sequence, (picture, _) in enumerate(zip(source, node.every(1 / config.rate_hz), strict=False), 1):
-            stamp = node.clock.now_ns()
+        for sequence, (_, picture) in enumerate(zip(node.every(1 / config.rate_hz), source, strict=False), 1):
+            stamp = picture.header.stamp_ns if node.clock.name == "monotonic" else node.clock.now_ns()
             header = Header(stamp, sequence, camera.frame_id, node.clock.name, Source(config.name, sequence, stamp))
             if size != (picture.height, picture.width):
                 size = picture.height, picture.width
@@ -44,5 +46,6 @@ def run(node: Node, config: Config) -> None:
                 node.publish(info, intrinsics)
             if plane is not None:
                 node.publish(depth, Image(header, "32FC1", plane))
-            node.publish(image, replace(picture, header=header))
+            with images.loan(*size, "rgb8", header) as pixels:
+                to_rgb(picture, pixels)
     node.log.info("%s ended", config.source)

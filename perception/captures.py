@@ -71,7 +71,7 @@ class Capture(Reader):
                     self._capture = self._open()
                     continue
                 self.time_s = max(self.time_s or 0.0, float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000)
-            yield self.image(_rgb(frame))
+            yield self.image(frame, "bgr8")
 
     def _follow(self, newest: _Newest) -> Iterator[Image]:
         began = 0
@@ -82,7 +82,7 @@ class Capture(Reader):
             frame, stamp = taken
             began = began or stamp
             self.time_s = (stamp - began) / 1e9
-            yield self.image(_rgb(frame), stamp)
+            yield self.image(frame, "bgr8", stamp)
 
     def _open(self) -> Any:
         with Quiet():
@@ -140,10 +140,6 @@ class _Newest:
                     self._ended = True
                 self._changed.notify_all()
         self._capture.release()
-
-
-def _rgb(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
 
 def is_video(path: Path) -> bool:

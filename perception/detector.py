@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from seesay.errors import MessageError, ModelError
+from seesay.errors import ModelError
 from seesay.messages import Detections, Header, Image, Prompt, PromptSet
 from seesay.perception.decoding import clipped_corners, select
 from seesay.perception.embedded import EMBEDDED, load
 from seesay.perception.owlvit import ImageCode, Owl
+from seesay.perception.pictures import to_rgb
 from seesay.perception.prompts import full
 
 DEFAULT_THRESHOLD = 0.1
@@ -88,17 +89,6 @@ class Detector:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
         """`seesay.perception.decoding.select` with this detector's threshold and overlap."""
         return select(corners, probabilities, full(prompts), self.threshold, self.overlap)
-
-
-def to_rgb(image: Image) -> NDArray[np.uint8]:
-    """`(H, W, 3) uint8` RGB of an rgb8, bgr8 or mono8 picture; raises MessageError for depth."""
-    if image.encoding == "rgb8":
-        return image.data
-    if image.encoding == "bgr8":
-        return np.ascontiguousarray(image.data[..., ::-1])
-    if image.encoding == "mono8":
-        return np.repeat(image.data[..., None], 3, axis=2)
-    raise MessageError(f"expected a colour or grey picture, got encoding {image.encoding}")
 
 
 def pick_device(device: str) -> str:

@@ -17,6 +17,7 @@ from seesay.messages import Detections, Header, Image, Masks, PromptSet
 from seesay.perception.annotate import draw
 from seesay.perception.engines import AnyDetector, AnySegmenter
 from seesay.perception.outputs import Film, Stage, staged, write_picture
+from seesay.perception.pictures import to_rgb
 from seesay.perception.pipeline import found
 from seesay.perception.prompts import clean
 from seesay.perception.sources import PictureSource, open_source
@@ -83,7 +84,7 @@ def find(
                 while image is not None:
                     detections = detector.detect(image, words)
                     masks = segmenter.segment(image, found(detections, words)) if segmenter is not None else None
-                    name, drawn = opened.label(image.header.sequence), draw(image.data, detections, masks)
+                    name, drawn = opened.label(image.header.sequence), draw(to_rgb(image), detections, masks)
                     if film is not None:
                         film.add(drawn, opened.time_s)
                     annotated = write_picture(stage, name, drawn) if film is None else None

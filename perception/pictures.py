@@ -12,13 +12,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seesay.errors import SourceError
+from seesay.errors import MessageError, SourceError
 from seesay.masks import MAX_SIDE
+from seesay.messages import Image
 
 PICTURES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 MAX_PIXELS = 1 << 27
 MAX_BYTES = 1 << 30
 
+_TO_RGB = {"bgr8": cv2.COLOR_BGR2RGB, "mono8": cv2.COLOR_GRAY2RGB}
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_KEPT = (b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"IDAT", b"IEND")
 _JPEG_SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
@@ -65,6 +67,21 @@ def decode(content: bytes) -> NDArray[np.uint8] | None:
         return rgb
     opaque = flat[..., 3:].astype(np.float32) / 255
     return np.round(rgb * opaque + 255 * (1 - opaque)).astype(np.uint8)
+
+
+def to_rgb(image: Image, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+    """`(H, W, 3) uint8` RGB of an rgb8, bgr8 or mono8 picture, written into `out` of that shape if it is given.
+
+    Without `out`, an rgb8 picture is returned as it is. Raises MessageError for depth.
+    """
+    if image.encoding == "rgb8":
+        if out is None:
+            return image.data
+        np.copyto(out, image.data)
+        return out
+    if image.encoding not in _TO_RGB:
+        raise MessageError(f"expected a colour or grey picture, got encoding {image.encoding}")
+    return np.asarray(cv2.cvtColor(image.data, _TO_RGB[image.encoding], dst=out), np.uint8)
 
 
 def natural(path: Path) -> tuple[list[tuple[int, int, str]], str]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seesay.errors import SourceError
-from seesay.messages import Header, Image, Source
+from seesay.messages import Encoding, Header, Image, Source
 from seesay.perception.pictures import PICTURES, natural, read_picture
 
 log = logging.getLogger(__name__)
@@ -44,12 +44,12 @@ class Reader:
     def close(self) -> None:
         """Give the device or file back."""
 
-    def image(self, rgb: NDArray[np.uint8], stamp: int = 0) -> Image:
+    def image(self, pixels: NDArray[np.uint8], encoding: Encoding = "rgb8", stamp: int = 0) -> Image:
         stamp = stamp or time.monotonic_ns()
         source = Source(self._camera, self._sequence, stamp)
         header = Header(stamp, self._sequence, f"{self._camera}_optical", "monotonic", source)
         self._sequence += 1
-        return Image(header, "rgb8", rgb)
+        return Image(header, encoding, pixels)
 
     def __iter__(self) -> Iterator[Image]:
         raise NotImplementedError

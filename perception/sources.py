@@ -18,8 +18,9 @@ STREAMS = ("http://", "https://", "rtmp://", "rtsp://", "tcp://", "udp://")
 
 
 class PictureSource(Protocol):
-    """An iterator of rgb8 pictures. Every picture is stamped when it is read, and its sequence counts from 0.
+    """An iterator of pictures: rgb8 from files, bgr8 from videos and cameras (`to_rgb` converts).
 
+    Each is stamped when it is read, and its sequence counts from 0.
     name: what was opened. fps: pictures a second of a video, else 0. live: pictures come whether or not they are taken, and
     who is slow gets the newest one. count: how many there will be, None if that is not known. skipped: names of files that
     could not be read. time_s: of the newest picture, seconds since the start of a video or the first picture of a camera, else None.
