@@ -1,4 +1,4 @@
-"""`seesay launch`, `run`, `do` and `stop`: start a system, and tell it what to do."""
+"""`seesay launch`, `run`, `do`, `answer` and `stop`: start a system, and tell it what to do."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ def add(app: typer.Typer) -> None:
     app.command(name="launch")(launch)
     app.command(name="run")(run)
     app.command(name="do")(do)
+    app.command(name="answer")(answer)
     app.command(name="stop")(stop)
 
 
@@ -66,6 +67,20 @@ def do(
     from seesay.nodes.commands import give_instruction
 
     raise typer.Exit(give_instruction(instruction, wait, timeout, as_json, session))
+
+
+def answer(
+    reply: str = typer.Argument("", metavar="[N|TEXT]", help="Number or words of an option, or `none`; without it, show the question."),
+    as_json: bool = typer.Option(False, "--json", help="Print the question as one JSON object."),
+    session: str = SESSION,
+) -> None:
+    """Answer what the planner of a running system asks, or show it. Exit status: 0 taken or shown, 1 no question is open, 2 refused.
+
+        seesay answer 2
+    """
+    from seesay.nodes.answering import answer_question
+
+    raise typer.Exit(answer_question(reply, as_json, session))
 
 
 def stop(

@@ -15,6 +15,7 @@ from seesay.bus import Bus, Publisher
 from seesay.errors import BusError, UserError
 from seesay.messages import EmergencyStop, Header, Instruction, TaskResult
 from seesay.nodes import sessions
+from seesay.nodes.answering import show_question
 from seesay.nodes.plain import dumps
 from seesay.nodes.stop_orders import keep_stop
 from seesay.nodes.tables import step_table
@@ -35,10 +36,14 @@ def give_instruction(text: str, wait: bool, timeout: float, as_json: bool, sessi
     instruction, console = instruction_of(text), Console()
     with Bus(sessions.running(session), f"do-{os.getpid()}") as bus:
         steps, ends = bus.subscriber(topics.PLAN_STEP), bus.subscriber(topics.TASK_RESULT)
+        questions = bus.subscriber(topics.QUESTION)
         _send(bus.publisher(topics.INSTRUCTION), instruction, "planner")
         until = time.monotonic() + timeout
         while wait and time.monotonic() < until:
-            bus.wait([steps, ends], min(1.0, until - time.monotonic()))
+            bus.wait([steps, questions, ends], min(1.0, until - time.monotonic()))
+            for question in (received.message for received in questions.take_all()):
+                if question.instruction_id == instruction.id and not as_json:
+                    show_question(console, question)
             for step in (received.message for received in steps.take_all()):
                 if step.instruction_id == instruction.id and not as_json:
                     console.print(step_table(step))

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import Annotated, Literal
 
 from seesay import topics
-from seesay.messages import Instruction
+from seesay.config import between
+from seesay.messages import WithoutAnswer
 from seesay.nodes.runtime import Node
 from seesay.planner.lengths import Length
 
 
 @dataclass(frozen=True)
 class Config:
-    """lm: "gemma3-270m", a Hugging Face id, a folder, a GGUF file or a server's URL#MODEL. score_all: ask the language model about
-    impossible options too, for reports. length: how a phrase's length counts, see planner/lengths.py. lookahead: how many of the
-    best options are judged by the best step after them too."""
+    """lm: "gemma3-270m", a Hugging Face id, a folder, a GGUF file or a server's URL#MODEL. score_all: score impossible options too, for
+    reports. length: see planner/lengths.py. lookahead: how many of the best options are judged by the best step after them too. ask: how
+    often what is meant shall be among the options kept (0.8; 0: never ask); without_answer: what happens after ask_timeout_s."""
 
     library: str = "tabletop"
     lm: str = "gemma3-270m"
@@ -26,9 +28,13 @@ class Config:
     max_steps: int = 16
     patience_s: float = 5.0
     timeout_s: float = 600.0
+    ask: Annotated[float, between(0, 1)] = 0.0
+    ask_timeout_s: float = 60.0
+    without_answer: WithoutAnswer = "best"
 
 
 def run(node: Node, config: Config) -> None:
+    from seesay.nodes.planner_questions import PlannerQuestions, help_of
     from seesay.nodes.planner_services import PlannerServices
     from seesay.planner.backends import load_scorer
     from seesay.planner.saycan import SayCan
@@ -36,24 +42,24 @@ def run(node: Node, config: Config) -> None:
     from seesay.planner.task import Act, End, Task
 
     scorer = load_scorer(config.lm, length=config.length)
-    saycan = SayCan(load_library(config.library), scorer, mode=config.mode, score_all=config.score_all, lookahead=config.lookahead)
+    library = load_library(config.library)
+    help = help_of(config.library, library, scorer.name, config.ask, config.ask_timeout_s, config.without_answer) if config.ask else None
+    saycan = SayCan(library, scorer, mode=config.mode, score_all=config.score_all, lookahead=config.lookahead)
     saycan.warm()
     instructions, results = node.bus.subscriber(topics.INSTRUCTION), node.bus.subscriber(topics.SKILL_RESULT)
     objects, arm = node.bus.subscriber(topics.OBJECTS), node.bus.subscriber(topics.ARM_STATE)
     services = PlannerServices(node, saycan, objects, arm)
+    questions = PlannerQuestions(node, services.model)
+    begin = partial(Task, max_steps=config.max_steps, patience_s=config.patience_s, timeout_s=config.timeout_s, help=help)
     node.ready(config.lm)
-
-    def begin(instruction: Instruction) -> Task:
-        now = node.clock.now_ns()
-        return Task(instruction, saycan, now, max_steps=config.max_steps, patience_s=config.patience_s, timeout_s=config.timeout_s)
-
     task: Task | None = None
     while not node.stop.is_set():
+        questions.follow(task)
         node.wait([instructions, results, objects], 0.2)
         for received in instructions.take_all():
             if task is not None:
                 node.publish(topics.TASK_RESULT, task.cancel("a new instruction came", node.clock.now_ns()).result)
-            task = begin(received.message)
+            task = begin(received.message, saycan, node.clock.now_ns())
         for result in results.take_all():
             if task is not None:
                 task.report(result.message, node.clock.now_ns())

@@ -23,7 +23,7 @@ def step_table(step: PlanStep, rows: int = 6) -> Table:
     table = Table(
         title=f"Step {step.step}: {step.subtask or step.instruction}",
         caption=f"decided in {step.decision_ms:.0f} ms on evidence {step.evidence_age_ms:.0f} ms old; "
-        f"{len(step.candidates)} candidates",
+        f"{len(step.candidates)} candidates" + (f"; asked about {len(step.asked)}, {step.answer}" if step.asked else ""),
         title_justify="left",
         caption_justify="left",
     )
@@ -47,7 +47,7 @@ def step_table(step: PlanStep, rows: int = 6) -> Table:
             style="bold green" if chosen else "",
         )
     if step.choice is None:
-        table.add_row(Text("nothing is feasible"), "", "", "", "", style="bold red")
+        table.add_row(Text("none of them is meant" if step.asked else "nothing is feasible"), "", "", "", "", style="bold red")
     return table
 
 

@@ -38,6 +38,11 @@ class Calibration:
         return float(np.interp(raw, *self.tables[skill]))
 
 
+def library_file(source: str | Path) -> Path:
+    """The file of a skill library: the name of one that ships, or a path. What was fitted for it lies beside it."""
+    return Path(__file__).parent / "libraries" / f"{source}.toml" if str(source).isidentifier() else Path(source)
+
+
 def load_calibration(path: Path) -> Calibration | None:
     """The calibration beside a skill file, None if there is none. Raises SkillError that names the file and what is wrong."""
     if not path.exists():

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 from seesay.errors import SkillError
-from seesay.planner.calibration import Calibration, load_calibration
+from seesay.planner.calibration import Calibration, library_file, load_calibration
 from seesay.planner.conditions import Condition
 from seesay.planner.toml_lines import Misplaced, line_of, part
 
@@ -142,7 +142,7 @@ def load_library(source: str | Path = "tabletop") -> Library:
     The calibration is that of NAME.calibration.json beside it, where there is one.
     Raises SkillError that names the file, the line and what is wrong there.
     """
-    path = Path(__file__).parent / "libraries" / f"{source}.toml" if str(source).isidentifier() else Path(source)
+    path = library_file(source)
     try:
         text = path.read_text(encoding="utf-8")
         table = tomllib.loads(text)

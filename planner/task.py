@@ -6,9 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seesay.errors import ContextError, ModelError, SkillError
-from seesay.messages import ArmState, Header, Instruction, Objects, PlanStep, SkillGoal, SkillResult, TaskOutcome, TaskResult
+from seesay.messages import (
+    ArmState,
+    Header,
+    Instruction,
+    Objects,
+    PlanStep,
+    Question,
+    SkillGoal,
+    SkillResult,
+    TaskOutcome,
+    TaskResult,
+)
 from seesay.planner.agenda import Agenda, Subtask
 from seesay.planner.anchors import Anchors
+from seesay.planner.asking import Asking, Help
 from seesay.planner.binding import option_of
 from seesay.planner.expansion import Unseen
 from seesay.planner.instructions import check_instruction, named_objects
@@ -69,11 +81,12 @@ class Task:
         verify: bool = True,
         expand: bool = True,
         history: Sequence[StepRecord] = (),
+        help: Help | None = None,
     ) -> None:
         """max_steps: executed steps in all; max_failures: in a row; patience_s: how long to look for an object that the instruction
         names before refusing; timeout_s: for the whole task. verify: whether perception decides if a step had its effect and a goal is
         reached, not only the executor and the language model. expand: whether to read the instruction; without, plain SayCan.
-        history: steps that somebody else has run already, phrases of the library."""
+        history: steps that somebody else has run already, phrases of the library. help: when to ask a person, None for never."""
         self.instruction = instruction
         self.history: list[StepRecord] = []
         self.ended: TaskResult | None = None
@@ -91,6 +104,7 @@ class Task:
         self._anchors = Anchors()
         self._check = verify
         self._doubted_ns = 0
+        self._asking = Asking(help)
         for record in history:
             self._record(record)
 
@@ -98,6 +112,15 @@ class Task:
     def goal(self) -> SkillGoal | None:
         """The goal that is being run, None between steps."""
         return self._goal
+
+    @property
+    def question(self) -> Question | None:
+        """The newest question to a person, which is open as long as it has no answer; None before the first."""
+        return self._asking.question
+
+    def answer(self, question_id: str, text: str) -> Question:
+        """A person's answer to the open question; see `read_answer`. Raises SkillError if it is none: the question stays open."""
+        return self._asking.answer(question_id, text)
 
     def advance(self, objects: Objects | None, now_ns: int, gripper: ArmState | None = None) -> Move:
         """What to do now. objects: newest perception in the world frame, None for none yet; gripper: None if not known."""
@@ -115,6 +138,8 @@ class Task:
         if objects is None or _evidence_ns(objects) < self._evidence_from_ns:
             return Wait("waiting for a picture of how things stand now")
         objects = self._anchors.apply(objects)
+        if self._asking.pending:
+            return self._settle(objects, now_ns, gripper)
         missing = self._understand(objects)
         if self._verify(objects):
             return Wait(f"looking again whether this had its effect: {self.history[-1].phrase}")
@@ -147,7 +172,18 @@ class Task:
         step = self._saycan.decide(self.instruction, self.history, objects, now_ns, gripper, subtask)
         if step.choice is None:
             return self._end("failed", "nothing is feasible: " + _closest(step), step)
-        chosen = step.candidates[step.choice]
+        self._asking.consider(step, self._header, self.history[-1].phrase if self._failures() else "")
+        return self._settle(objects, now_ns, gripper)
+
+    def _settle(self, objects: Objects, now_ns: int, gripper: ArmState | None) -> Move:
+        """Run the chosen option, or end, unless a person's answer must be waited for."""
+        step = self._asking.settled(now_ns)
+        if step is None:
+            return Wait("waiting for a person's answer")
+        if step.choice is None:
+            return self._end("cancelled", f"asked what to do next, {step.answer}", step)
+        agenda, chosen = self._agenda, step.candidates[step.choice]
+        subtask = agenda.next(objects, self._check) if agenda else None
         if chosen.skill == DONE:
             if agenda and not agenda.finish():
                 return self._decide(objects, now_ns, gripper)
@@ -235,6 +271,7 @@ class Task:
     def _end(self, outcome: TaskOutcome, message: str, step: PlanStep | None = None) -> End:
         self.ended = TaskResult(self._header, self.instruction.id, outcome, message, len(self.history))
         self._goal = None
+        self._asking.withdraw()
         return End(self.ended, step)
 
 

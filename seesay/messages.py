@@ -28,6 +28,7 @@ Outcome = Literal[
 ]
 Transition = Literal["", "configure", "activate", "deactivate", "shutdown"]
 TaskOutcome = Literal["done", "failed", "refused", "timeout", "cancelled"]
+WithoutAnswer = Literal["best", "stop", "wait"]
 
 MAX_SIDE = 16384
 MAX_PICTURE_PIXELS = 1 << 24
@@ -457,6 +458,7 @@ class PlanStep:
 
     `decision_ms` is the time of scoring; `evidence_age_ms` the age of the oldest object used when the decision was made.
     `subtask` is the part of the instruction that the step serves, in plain words; empty for the whole instruction.
+    `asked`: the phrases that a person was asked to choose from, none where nobody was asked; `answer`: what came of it.
     """
 
     header: Header
@@ -469,6 +471,27 @@ class PlanStep:
     decision_ms: float = 0.0
     evidence_age_ms: float = 0.0
     subtask: str = ""
+    asked: tuple[str, ...] = ()
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the planner asks a person who gave an instruction: which of `options`, phrases of its skills, is meant. Surest first.
+
+    confidences: of each option, in [0, 1]. until_ns: on the header's clock, when the planner goes on without an answer, 0 for never;
+    otherwise: what it does then. answer: what came of it; empty while the question is open.
+    """
+
+    header: Header
+    id: str
+    instruction_id: str
+    instruction: str
+    options: tuple[str, ...]
+    confidences: tuple[float, ...]
+    until_ns: int = 0
+    otherwise: WithoutAnswer = "best"
+    answer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -734,6 +757,30 @@ class Plan:
     step: PlanStep | None = None
     goal: SkillGoal | None = None
     result: TaskResult | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionRequest:
+    """Asks whether the planner waits for an answer."""
+
+    header: Header
+
+
+@dataclass(frozen=True, slots=True)
+class OpenQuestion:
+    """The question that waits for an answer, None if none does."""
+
+    header: Header
+    question: Question | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A person's reply to a question: the number of an option (from 1), words that only one option has, or `none`."""
+
+    header: Header
+    question_id: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,9 +65,12 @@ OBJECTS = Service("objects", m.ObjectsRequest, m.Objects, idempotent=True)
 AFFORDANCES = Service("affordances", m.AffordancesRequest, m.Affordances, idempotent=True)
 SCORE = Service("score", m.ScoreRequest, m.Scores, idempotent=True)
 PLAN = Service("plan", m.PlanRequest, m.Plan, idempotent=True)
+QUESTION = Service("question", m.QuestionRequest, m.OpenQuestion, idempotent=True)
+ANSWER = Service("answer", m.Answer, m.Question)
 
 SERVICES: dict[str, Service[Any, Any]] = {
-    service.name: service for service in (PARAMETERS, LIFECYCLE, GRAPH, SNAPSHOT, PROMPTS, OBJECTS, AFFORDANCES, SCORE, PLAN)
+    service.name: service
+    for service in (PARAMETERS, LIFECYCLE, GRAPH, SNAPSHOT, PROMPTS, OBJECTS, AFFORDANCES, SCORE, PLAN, QUESTION, ANSWER)
 }
 
 

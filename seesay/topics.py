@@ -94,6 +94,7 @@ MASKS = Topic("masks", m.Masks, rate_hz=2.0, keep="all", depth=16, deadline_s=5.
 OBJECTS = Topic("objects", m.Objects, rate_hz=2.0, deadline_s=5.0)
 INSTRUCTION = Topic("instruction", m.Instruction, keep="all", depth=16, latched=True, reliable=True)
 PLAN_STEP = Topic("plan_step", m.PlanStep, keep="all", depth=100, reliable=True)
+QUESTION = Topic("question", m.Question, keep="all", depth=16, latched=True, reliable=True)
 SKILL_GOAL = Topic("skill_goal", m.SkillGoal, keep="all", depth=16, reliable=True)
 SKILL_FEEDBACK = Topic("skill_feedback", m.SkillFeedback, keep="all", depth=100)
 SKILL_RESULT = Topic("skill_result", m.SkillResult, keep="all", depth=16, reliable=True)
@@ -109,7 +110,7 @@ NODE_STATUS = Topic("node_status", m.NodeStatus, rate_hz=1.0, keep="all", depth=
 TOPICS: dict[str, Topic[Any]] = {
     topic.name: topic
     for topic in (
-        IMAGE, DEPTH, CAMERA_INFO, TRANSFORMS, CLOCK, PROMPTS, PROMPT_ACK, DETECTIONS, MASKS, OBJECTS, INSTRUCTION, PLAN_STEP,
+        IMAGE, DEPTH, CAMERA_INFO, TRANSFORMS, CLOCK, PROMPTS, PROMPT_ACK, DETECTIONS, MASKS, OBJECTS, INSTRUCTION, PLAN_STEP, QUESTION,
         SKILL_GOAL, SKILL_FEEDBACK, SKILL_RESULT, TASK_RESULT, TASK_VERDICT, EMERGENCY_STOP, ARM_COMMAND, ARM_STATE, LAUNCH_STATUS,
         LINK_STATUS, NODE_STATUS,
     )
