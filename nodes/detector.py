@@ -24,6 +24,8 @@ class Config:
 
 
 def run(node: Node, config: Config) -> None:
+    from seesay.nodes.recall import share
+    from seesay.perception.detector import Detector
     from seesay.perception.engines import open_detector
 
     detector = open_detector(config.model)
@@ -34,6 +36,8 @@ def run(node: Node, config: Config) -> None:
 
     adjust(config)
     node.on_change(adjust)
+    if isinstance(detector, Detector):
+        share(node, detector)
     prompts = PromptsInForce(node, detector.check)
     pictures = [node.bus.subscriber(topics.IMAGE.of(camera=name)) for name in config.cameras]
     node.ready(detector.name)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from seesay.messages import Prompt
 from seesay.perception.boxes import suppress
 
+OVERLAP = 0.5
+"""IoU over which the weaker of two boxes of one prompt goes, unless somebody says otherwise."""
 MOST = 300
 """Boxes of one picture at most."""
 

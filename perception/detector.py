@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seesay.errors import ModelError
-from seesay.messages import Detections, Header, Image, Prompt, PromptSet
-from seesay.perception.decoding import clipped_corners, select
+from seesay.errors import ModelError, PromptError
+from seesay.messages import Detections, Embeddings, Header, Image, Prompt, PromptSet, PromptVectors
+from seesay.perception.decoding import OVERLAP, clipped_corners, select
 from seesay.perception.embedded import EMBEDDED, load
 from seesay.perception.owlvit import ImageCode, Owl
 from seesay.perception.pictures import to_rgb
 from seesay.perception.prompts import full
 
 DEFAULT_THRESHOLD = 0.1
-OVERLAP = 0.5
 
 
 class Detector:
     """Finds what prompts name: every box may answer several prompts, duplicates are removed per prompt.
 
     threshold: least score in [0, 1] of a box; overlap: IoU over which the weaker of two boxes of one prompt goes.
-    A Prompt may have its own.
+    A Prompt may have its own. observer: called with every picture that was looked at and its code.
     """
 
     def __init__(self, owl: Owl, threshold: float = DEFAULT_THRESHOLD, overlap: float = OVERLAP) -> None:
@@ -33,6 +32,7 @@ class Detector:
         self.owl = owl
         self.threshold = threshold
         self.overlap = overlap
+        self.observer: Callable[[Image, ImageCode], None] | None = None
 
     @classmethod
     def from_pretrained(cls, model: str = EMBEDDED, threshold: float | None = None, device: str = "auto") -> Detector:
@@ -78,7 +78,23 @@ class Detector:
         if code is not None:
             probabilities = self.owl.logits(code, texts).sigmoid().cpu().numpy()
             boxes, scores, indices = self.select(self.corners(code, height, width), probabilities, prompts)
+            if self.observer is not None:
+                self.observer(image, code)
         return Detections(image.header, version, texts, self.name, height, width, boxes, scores, indices)
+
+    def embeddings(self, image: Image, code: ImageCode) -> Embeddings:
+        """A picture's code for the visual memory, one byte a component."""
+        vectors, shift, scale = (part.cpu().numpy() for part in (code.embeddings, code.shift[:, 0], code.scale[:, 0]))
+        units = np.maximum(np.abs(vectors).max(axis=1) / 127, 1e-12).astype(np.float32)
+        small, corners = np.rint(vectors / units[:, None]).astype(np.int8), self.corners(code, image.height, image.width)
+        return Embeddings(image.header, self.name, image.height, image.width, small, units * scale, shift * scale, corners)
+
+    def encode_prompts(self, prompts: Sequence[str]) -> PromptVectors:
+        """Prompts to be looked for in embeddings, with the threshold of now. Raises PromptError."""
+        if not prompts:
+            raise PromptError("expected at least one prompt, got none; name a thing, such as 'a red block'")
+        vectors = self.owl.encode_prompts(prompts).cpu().numpy()
+        return PromptVectors(Header(time.monotonic_ns()), self.name, self.threshold, tuple(prompts), vectors)
 
     def corners(self, code: ImageCode, height: int, width: int) -> NDArray[np.float32]:
         """`(P, 4) float32` xyxy pixels of every token's box in a picture of that size, clipped to it."""

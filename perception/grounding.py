@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from seesay import masks as coding
 from seesay.errors import MessageError
 from seesay.geometry import unproject
-from seesay.messages import Alternative, Bearing, CameraInfo, Detections, Image, Masks, Source
+from seesay.messages import Alternative, Bearing, CameraInfo, Detections, Embeddings, Image, Masks, Source
 from seesay.perception import regions
 from seesay.perception.boxes import iou
 from seesay.perception.noise import RGBD, Noise
@@ -134,7 +134,7 @@ def depth_metres(depth: Image) -> NDArray[np.float32]:
     raise MessageError(f"expected a depth picture in 32FC1 or 16UC1, got {depth.encoding}")
 
 
-def picture_source(message: Image | Detections) -> Source:
+def picture_source(message: Image | Detections | Embeddings) -> Source:
     """The picture behind a message: its `header.source`, else the header itself."""
     header = message.header
     return header.source or Source(header.frame_id.removesuffix("_optical"), header.sequence, header.stamp_ns)

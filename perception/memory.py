@@ -6,118 +6,151 @@ so they can be kept, one byte a component, and asked later: one matrix product f
 
 from __future__ import annotations
 
+import math
 import threading
-from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seesay.errors import ModelError
-from seesay.messages import Detections, Header
-from seesay.perception.detector import Detector
-from seesay.perception.owlvit import ImageCode
+from seesay.errors import MessageError, ModelError
+from seesay.geometry import rigid
+from seesay.messages import CameraInfo, Detections, Image, PromptVectors, Remembered, Source
+from seesay.perception.decoding import OVERLAP, select
+from seesay.perception.grounding import depth_metres, ground, picture_source
+from seesay.perception.prompts import full
 
-if TYPE_CHECKING:
-    import torch
-
-AT_ONCE = 32
-
-
-@dataclass(frozen=True, eq=False)
-class _Frame:
-    """vectors `(P, D) int8` times units `(P, 1) float32` are the unit vectors; shift, scale `(P, 1) float32`; corners `(P, 4) float32`."""
-
-    header: Header
-    height: int
-    width: int
-    vectors: NDArray[np.int8]
-    units: NDArray[np.float32]
-    shift: NDArray[np.float32]
-    scale: NDArray[np.float32]
-    corners: NDArray[np.float32]
-
-    @property
-    def bytes(self) -> int:
-        return sum(part.nbytes for part in (self.vectors, self.units, self.shift, self.scale, self.corners))
+KEPT_WIDTH = 160
+"""Pixels across that the depth of a remembered picture has at most."""
+RESET_NS = 10 * 10**9
+"""A picture that is so much older than another of its camera means that the clock was set back."""
 
 
 class VisualMemory:
     """The newest pictures that fit into `megabytes`, as the detector's image tower saw them. Safe to use from several threads.
 
-    >>> memory = VisualMemory(detector)                                    # doctest: +SKIP
-    >>> memory.add(header, detector.owl.encode_image(rgb), *rgb.shape[:2])
-    >>> memory.ask(["a blue cup"], since_ns=header.stamp_ns - 30 * 10**9)
+    >>> memory = VisualMemory()                                            # doctest: +SKIP
+    >>> seen = detector.embeddings(image, detector.owl.encode_image(image.data))
+    >>> memory.add(Remembered(image.header, seen, *shrink(depth, info), pose))
+    >>> for picture, found in memory.ask(detector.encode_prompts(["a blue cup"]), since_ns=header.stamp_ns - 30 * 10**9):
+    ...     print(found.header.stamp_ns, found.scores, places(picture, found))
     """
 
-    def __init__(self, detector: Detector, megabytes: float = 64.0) -> None:
+    def __init__(self, megabytes: float = 64.0) -> None:
         if not megabytes > 0:
             raise ModelError(f"expected a positive number of megabytes for the visual memory, got {megabytes}")
-        self._detector = detector
         self._budget = int(megabytes * 1e6)
-        self._frames: deque[_Frame] = deque()
+        self._pictures: dict[Source, Remembered] = {}
         self._bytes = 0
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        return len(self._frames)
+        return len(self._pictures)
+
+    def get(self, source: Source) -> Remembered | None:
+        """What is remembered of that picture."""
+        return self._pictures.get(source)
 
     @property
     def megabytes(self) -> float:
         """What the remembered pictures take."""
         return self._bytes / 1e6
 
-    def add(self, header: Header, code: ImageCode, height: int, width: int) -> None:
-        """Remember a picture of that size in pixels; the oldest ones leave when the budget is full."""
-        vectors = code.embeddings.cpu().numpy()
-        units = (np.abs(vectors).max(axis=1, keepdims=True) / 127).astype(np.float32)
-        small = np.rint(vectors / np.maximum(units, 1e-12)).astype(np.int8)
-        corners = self._detector.corners(code, height, width)
-        frame = _Frame(header, height, width, small, units, code.shift.cpu().numpy(), code.scale.cpu().numpy(), corners)
+    def add(self, picture: Remembered) -> list[Remembered]:
+        """Remember a picture, in place of the same one if it is remembered, and return those that leave: the oldest ones, when the
+        budget is full, and all that are newer than this one by 10 s, which a clock that was set back has left behind."""
+        source = picture_source(picture.embeddings)
         with self._lock:
-            self._frames.append(frame)
-            self._bytes += frame.bytes
+            self._forget([source] if source in self._pictures else [])
+            ahead = [other for other in self._pictures if other.stamp_ns > source.stamp_ns + RESET_NS]
+            self._pictures[source] = picture
+            self._bytes += size_of(picture)
+            left = self._forget(ahead)
             while self._bytes > self._budget:
-                self._bytes -= self._frames.popleft().bytes
+                left += self._forget([min(self._pictures, key=lambda other: other.stamp_ns)])
+            return left
 
-    def ask(self, prompts: Sequence[str], since_ns: int = 0) -> list[Detections]:
-        """Boxes for the prompts in every remembered picture since that stamp that has any, newest first, as `Detector` would have given.
-
-        Raises PromptError for an empty prompt and for one over the token limit.
-        """
-        if not prompts:
-            return []
-        queries = self._detector.owl.encode_prompts(prompts)
+    def pictures(self, since_ns: int | None = None, camera: str = "") -> list[Remembered]:
+        """What is remembered, newest first. since_ns: oldest stamp; camera: its name, empty for all."""
         with self._lock:
-            frames = [frame for frame in reversed(self._frames) if frame.header.stamp_ns >= since_ns]
+            by_age = sorted(self._pictures.items(), key=lambda item: -item[0].stamp_ns)
         return [
-            Detections(
-                frame.header, 0, tuple(prompts), self._detector.name, frame.height, frame.width,
-                *self._detector.select(corners, probabilities, prompts),
-            )
-            for frame, corners, probabilities in self._passing(frames, queries)
+            picture for source, picture in by_age if (since_ns is None or source.stamp_ns >= since_ns) and camera in ("", source.camera)
         ]
 
-    def _passing(
-        self, frames: list[_Frame], queries: torch.Tensor
-    ) -> Iterator[tuple[_Frame, NDArray[np.float32], NDArray[np.float32]]]:
-        """(frame, corners, probabilities) of the tokens with any probability over the threshold."""
-        import torch
+    def ask(
+        self, question: PromptVectors, since_ns: int | None = None, camera: str = "", limit: int | None = None
+    ) -> list[tuple[Remembered, Detections]]:
+        """The newest pictures, at most `limit`, that show what the question names, newest first, with the boxes that the detector would
+        have found in them. The rest as in `pictures`."""
+        found = []
+        prompts = full(question.prompts)
+        for picture, probabilities in _passing(self.pictures(since_ns, camera), question):
+            seen = picture.embeddings
+            chosen = select(seen.boxes, probabilities, prompts, question.threshold, OVERLAP)
+            if len(chosen[0]):
+                found.append((picture, Detections(seen.header, 0, question.prompts, seen.model, seen.height, seen.width, *chosen)))
+            if len(found) == limit:
+                break
+        return found
 
-        for first in range(0, len(frames), AT_ONCE):
-            some = frames[first : first + AT_ONCE]
-            vectors = torch.from_numpy(np.concatenate([frame.vectors for frame in some])).to(queries.device)
-            units, shift, scale = (
-                torch.from_numpy(np.concatenate(parts)).to(queries.device)
-                for parts in zip(*((frame.units, frame.shift, frame.scale) for frame in some), strict=True)
-            )
-            with torch.inference_mode():
-                probabilities: NDArray[np.float32] = (((vectors.float() @ queries.T) * units + shift) * scale).sigmoid().cpu().numpy()
-            sure = probabilities.max(axis=1) > self._detector.threshold
-            ends = np.cumsum([len(frame.vectors) for frame in some])
-            for frame, end in zip(some, ends, strict=True):
-                tokens = slice(end - len(frame.vectors), end)
-                if sure[tokens].any():
-                    yield frame, frame.corners[sure[tokens]], probabilities[tokens][sure[tokens]]
+    def _forget(self, sources: list[Source]) -> list[Remembered]:
+        left = [self._pictures.pop(source) for source in sources]
+        self._bytes -= sum(size_of(picture) for picture in left)
+        return left
+
+
+def _passing(pictures: list[Remembered], question: PromptVectors) -> Iterator[tuple[Remembered, NDArray[np.float32]]]:
+    """The pictures with any token over the threshold, and the probabilities `(P, Q)` of all their tokens.
+
+    One picture at a time is made float32, in one buffer that stays in the processor's cache.
+    """
+    queries = np.ascontiguousarray(question.vectors.T)
+    bar = -math.inf if question.threshold <= 0 else math.log(question.threshold / max(1 - question.threshold, 1e-12))
+    room = np.empty((0, 0), np.float32)
+    for picture in pictures:
+        seen = picture.embeddings
+        if seen.model != question.model or seen.vectors.shape[1] != len(queries):
+            continue
+        if room.shape != seen.vectors.shape:
+            room = np.empty(seen.vectors.shape, np.float32)
+        room[...] = seen.vectors
+        logits = (room @ queries) * seen.gain[:, None] + seen.offset[:, None]
+        if logits.max(initial=-math.inf) > bar:
+            yield picture, 1 / (1 + np.exp(-np.maximum(logits, -80)))
+
+
+def shrink(depth: Image, info: CameraInfo) -> tuple[Image, CameraInfo]:
+    """Depth as it is remembered, every n-th pixel in whole millimetres (16UC1), and the calibration for its size.
+
+    Raises MessageError for depth of another encoding, or of another size than the calibration's.
+    """
+    if (depth.height, depth.width) != (info.height, info.width):
+        raise MessageError(f"expected depth of the calibrated {info.height} x {info.width} pixels, got {depth.height} x {depth.width}")
+    step = math.ceil(depth.width / KEPT_WIDTH)
+    metres = depth_metres(depth)[::step, ::step]
+    valid = (metres > 0) & (metres < 65.5)
+    small = Image(depth.header, "16UC1", np.rint(np.where(valid, metres, 0) * 1000).astype(np.uint16))
+    k = info.k.copy()
+    k[:2] /= step
+    return small, replace(info, height=small.height, width=small.width, k=k)
+
+
+def places(picture: Remembered, found: Detections) -> list[NDArray[np.float64] | None]:
+    """For each box found in a remembered picture, the centre `(3,)` of the thing in metres in the frame of the picture's pose; None where
+    depth, calibration or pose is not known, or the box has no depth."""
+    if picture.depth is None or picture.info is None or picture.pose is None:
+        return [None] * len(found.boxes)
+    scale = np.float32(picture.depth.width / found.width)
+    small = replace(found, boxes=found.boxes * scale, height=picture.depth.height, width=picture.depth.width)
+    pose = rigid(picture.pose.translation, picture.pose.rotation)
+    things = {tuple(thing.box): thing.position for thing in ground(small, None, picture.depth, picture.info, pose).observations}
+    return [things.get(tuple(box)) for box in small.boxes]
+
+
+def size_of(picture: Remembered) -> int:
+    """Bytes that a remembered picture takes."""
+    seen = picture.embeddings
+    depth = picture.depth.data.nbytes if picture.depth else 0
+    return int(seen.vectors.nbytes + seen.gain.nbytes + seen.offset.nbytes + seen.boxes.nbytes + depth)

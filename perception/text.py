@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ _KEPT = 4096
 
 class TextEncoder:
     """Encodes prompts with `tower`, which maps token ids `(Q, L) int64` to vectors `(Q, D) float32`, and keeps the results.
+    Safe to use from several threads.
 
     Prompts are padded on the right to the longest only: the towers are causal, so padding never changes a vector.
     """
@@ -26,13 +28,18 @@ class TextEncoder:
         self.encoded = 0
         self._tokenizer = tokenizer
         self._tower = tower
+        self._lock = threading.Lock()
         self._kept: OrderedDict[str, torch.Tensor] = OrderedDict()
 
     def __call__(self, prompts: Sequence[str]) -> torch.Tensor:
         """`(Q, D) float32`, one row per prompt. Raises PromptError for an empty prompt and for one over the token limit."""
+        texts = clean(prompts)
+        with self._lock:
+            return self._vectors(texts)
+
+    def _vectors(self, texts: tuple[str, ...]) -> torch.Tensor:
         import torch
 
-        texts = clean(prompts)
         missing = [text for text in dict.fromkeys(texts) if text not in self._kept]
         if missing:
             vectors = self._tower(torch.tensor(self._tokens(missing)))
@@ -49,7 +56,8 @@ class TextEncoder:
         """Raise PromptError if a prompt is empty or too long for the model, without encoding any."""
         texts = clean(prompts)
         if texts:
-            self._tokens(list(texts))
+            with self._lock:
+                self._tokens(list(texts))
 
     def _tokens(self, texts: list[str]) -> list[list[int]]:
         rows: list[list[int]] = self._tokenizer(texts, truncation=False, padding=False, verbose=False)["input_ids"]

@@ -38,7 +38,7 @@ MAX_DIMENSIONS = 4
 INLINE_BYTES = 512
 
 DTYPES: dict[str, np.dtype[Any]] = {
-    name: np.dtype(name) for name in ("uint8", "uint16", "uint32", "int32", "int64", "float32", "float64")
+    name: np.dtype(name) for name in ("int8", "uint8", "uint16", "uint32", "int32", "int64", "float32", "float64")
 }
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 MESSAGES: dict[str, type[Any]] = {

@@ -296,6 +296,44 @@ class Masks:
         check_array("Masks.scores", self.scores, "float32", (len(self.prompts),))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Embeddings:
+    """What the image tower made of one picture, for prompts that are still to come: P tokens, each with a box.
+
+    The score of token p for a prompt's unit vector q is `sigmoid((vectors[p] @ q) * gain[p] + offset[p])`.
+    vectors: `(P, D) int8`. gain, offset: `(P,) float32`. boxes: `(P, 4) float32` xyxy pixels of the source picture, clipped to it.
+    """
+
+    header: Header
+    model: str
+    height: int
+    width: int
+    vectors: NDArray[np.int8]
+    gain: NDArray[np.float32]
+    offset: NDArray[np.float32]
+    boxes: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        check_array("Embeddings.vectors", self.vectors, "int8", (None, None))
+        for name, shape in (("gain", (len(self.vectors),)), ("offset", (len(self.vectors),)), ("boxes", (len(self.vectors), 4))):
+            check_array(f"Embeddings.{name}", getattr(self, name), "float32", shape)
+            check_finite(f"Embeddings.{name}", getattr(self, name))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Remembered:
+    """A past picture in the visual memory; with depth, calibration and pose, its boxes can be placed in the world.
+
+    depth: 16UC1, registered to the picture, of the size that `info` is for. pose: of the camera at the picture's stamp.
+    """
+
+    header: Header
+    embeddings: Embeddings
+    depth: Image | None = None
+    info: CameraInfo | None = None
+    pose: Transform | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Alternative:
     """Another name that the object may have, with its score in [0, 1]."""
@@ -757,6 +795,69 @@ class Plan:
     step: PlanStep | None = None
     goal: SkillGoal | None = None
     result: TaskResult | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeRequest:
+    """Asks a detector for the vectors of prompts."""
+
+    header: Header
+    prompts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PromptVectors:
+    """Unit vectors `(Q, D) float32` of prompts, to be compared with `Embeddings` of the same model; least score in [0, 1] of a box."""
+
+    header: Header
+    model: str
+    threshold: float
+    prompts: tuple[str, ...]
+    vectors: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        check_array("PromptVectors.vectors", self.vectors, "float32", (len(self.prompts), None))
+        check_finite("PromptVectors.vectors", self.vectors)
+
+
+@dataclass(frozen=True, slots=True)
+class AskRequest:
+    """Asks the visual memory in which past pictures prompts are seen.
+
+    within_s: how old a picture may be in seconds of the node's clock, 0 = any. camera: its name, empty = any.
+    limit: how many pictures to name at most for each prompt, the newest ones.
+    """
+
+    header: Header
+    prompts: tuple[str, ...]
+    within_s: float = 0.0
+    camera: str = ""
+    limit: int = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sighting:
+    """A box of a past picture that a prompt names. age_s: of the picture when the question was answered.
+
+    box: `(4,) float32` xyxy pixels of the picture. position: `(3,) float64` metres in the frame of the enclosing Sightings, centre of
+    what was seen then; None where depth or pose were not known.
+    """
+
+    prompt: str
+    source: Source
+    age_s: float
+    score: float
+    box: NDArray[np.float32]
+    position: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sightings:
+    """What the visual memory found, by prompt and then newest first, after it looked through `searched` pictures."""
+
+    header: Header
+    searched: int
+    sightings: tuple[Sighting, ...]
 
 
 @dataclass(frozen=True, slots=True)

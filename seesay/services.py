@@ -61,6 +61,8 @@ LIFECYCLE = Service("{node}/lifecycle", m.LifecycleRequest, m.NodeStatus)
 GRAPH = Service("{node}/graph", m.GraphRequest, m.GraphReply, idempotent=True)
 SNAPSHOT = Service("{node}/snapshot", m.Trigger, m.TriggerReply)
 PROMPTS = Service("prompts", m.PromptSet, m.PromptChange)
+ENCODE = Service("{node}/encode", m.EncodeRequest, m.PromptVectors, idempotent=True)
+ASK = Service("ask", m.AskRequest, m.Sightings, idempotent=True)
 OBJECTS = Service("objects", m.ObjectsRequest, m.Objects, idempotent=True)
 AFFORDANCES = Service("affordances", m.AffordancesRequest, m.Affordances, idempotent=True)
 SCORE = Service("score", m.ScoreRequest, m.Scores, idempotent=True)
@@ -70,7 +72,9 @@ ANSWER = Service("answer", m.Answer, m.Question)
 
 SERVICES: dict[str, Service[Any, Any]] = {
     service.name: service
-    for service in (PARAMETERS, LIFECYCLE, GRAPH, SNAPSHOT, PROMPTS, OBJECTS, AFFORDANCES, SCORE, PLAN, QUESTION, ANSWER)
+    for service in (
+        PARAMETERS, LIFECYCLE, GRAPH, SNAPSHOT, PROMPTS, ENCODE, ASK, OBJECTS, AFFORDANCES, SCORE, PLAN, QUESTION, ANSWER,
+    )  # fmt: skip
 }
 
 

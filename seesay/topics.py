@@ -90,6 +90,7 @@ CLOCK = Topic("clock", m.ClockTick, rate_hz=20.0, recorded=False, deadline_s=1.0
 PROMPTS = Topic("prompts", m.PromptSet, latched=True)
 PROMPT_ACK = Topic("prompt_ack", m.PromptAck, keep="all", depth=64, latched=True)
 DETECTIONS = Topic("detections", m.Detections, rate_hz=2.0, keep="all", depth=16, deadline_s=5.0)
+EMBEDDINGS = Topic("embeddings", m.Embeddings, keep="all", depth=16)
 MASKS = Topic("masks", m.Masks, rate_hz=2.0, keep="all", depth=16, deadline_s=5.0)
 OBJECTS = Topic("objects", m.Objects, rate_hz=2.0, deadline_s=5.0)
 INSTRUCTION = Topic("instruction", m.Instruction, keep="all", depth=16, latched=True, reliable=True)
@@ -110,9 +111,9 @@ NODE_STATUS = Topic("node_status", m.NodeStatus, rate_hz=1.0, keep="all", depth=
 TOPICS: dict[str, Topic[Any]] = {
     topic.name: topic
     for topic in (
-        IMAGE, DEPTH, CAMERA_INFO, TRANSFORMS, CLOCK, PROMPTS, PROMPT_ACK, DETECTIONS, MASKS, OBJECTS, INSTRUCTION, PLAN_STEP, QUESTION,
-        SKILL_GOAL, SKILL_FEEDBACK, SKILL_RESULT, TASK_RESULT, TASK_VERDICT, EMERGENCY_STOP, ARM_COMMAND, ARM_STATE, LAUNCH_STATUS,
-        LINK_STATUS, NODE_STATUS,
+        IMAGE, DEPTH, CAMERA_INFO, TRANSFORMS, CLOCK, PROMPTS, PROMPT_ACK, DETECTIONS, EMBEDDINGS, MASKS, OBJECTS, INSTRUCTION,
+        PLAN_STEP, QUESTION, SKILL_GOAL, SKILL_FEEDBACK, SKILL_RESULT, TASK_RESULT, TASK_VERDICT, EMERGENCY_STOP, ARM_COMMAND,
+        ARM_STATE, LAUNCH_STATUS, LINK_STATUS, NODE_STATUS,
     )
 }  # fmt: skip
 

@@ -28,6 +28,6 @@ def test_public_names_are_there(module: str) -> None:
 
 def test_the_nodes_are_these() -> None:
     assert node_names() == [
-        "camera", "detector", "executor", "gateway", "grounding", "planner", "play", "record", "segmenter", "simulator", "view",
-        "vocabulary",
+        "camera", "detector", "executor", "gateway", "grounding", "memory", "planner", "play", "record", "segmenter", "simulator",
+        "view", "vocabulary",
     ]

@@ -80,12 +80,29 @@ def masks(draw: st.DrawFn) -> m.Masks:
     return m.Masks(draw(header), 1, tuple("p" * n), "clip", 240, 320, counts, draw(array("uint32", n + 1)), draw(array("float32", n)))
 
 
+@st.composite
+def embeddings(draw: st.DrawFn) -> m.Embeddings:
+    p = draw(side)
+    vectors = draw(array("int8", p, draw(st.integers(1, 40)), low=-127, high=127))
+    gain, offset, boxes = draw(array("float32", p)), draw(array("float32", p)), draw(array("float32", p, 4))
+    return m.Embeddings(draw(header), draw(text), 240, 320, vectors, gain, offset, boxes)
+
+
+@st.composite
+def prompt_vectors(draw: st.DrawFn) -> m.PromptVectors:
+    prompts = tuple(draw(st.lists(text, max_size=3)))
+    return m.PromptVectors(draw(header), draw(text), draw(unit), prompts, draw(array("float32", len(prompts), 200)))
+
+
 process = st.builds(m.ProcessStatus, pid=stamp, restarts=stamp, exit_status=st.none() | st.integers(-64, 255))
 counts = {"received": stamp, "dropped": stamp, "lost": stamp, "torn": stamp, "invalid": stamp, "restarts": stamp, "late": stamp}
 publishing = st.builds(m.PublisherInfo, text, text, stamp, st.booleans(), st.booleans(), unit, unit, unit, stamp, stamp)
 subscribing = st.builds(m.SubscriberInfo, depth=stamp, deadline_s=unit, lease_s=unit, rate_hz=unit, expected_hz=unit, **counts)
 intrinsics = st.just(np.array([[100.0, 0, 50], [0, 100, 50], [0, 0, 1]]))
 distortion = side.flatmap(lambda n: array("float64", n))
+calibration = st.builds(m.CameraInfo, header=header, height=stamp, width=stamp, k=intrinsics, d=distortion)
+pose = st.builds(m.Transform, header=header, translation=vector, rotation=unit_quaternion)
+sighting = st.builds(m.Sighting, text, source, unit, unit, array("float32", 4), st.none() | vector)
 goal = st.builds(m.SkillGoal, header=header, targets=st.dictionaries(text, target, max_size=2))
 affordance = st.builds(m.Affordance, probability=unit, goal=st.none() | goal)
 STRATEGIES: dict[str, st.SearchStrategy[typing.Any]] = {
@@ -97,8 +114,12 @@ STRATEGIES: dict[str, st.SearchStrategy[typing.Any]] = {
     "Detections": detections(),
     "Masks": masks(),
     "PromptSet": st.builds(m.PromptSet, header, stamp, st.lists(text | prompt, max_size=3).map(tuple)),
-    "CameraInfo": st.builds(m.CameraInfo, header=header, height=stamp, width=stamp, k=intrinsics, d=distortion),
-    "Transform": st.builds(m.Transform, header=header, translation=vector, rotation=unit_quaternion),
+    "Embeddings": embeddings(),
+    "PromptVectors": prompt_vectors(),
+    "Remembered": st.builds(m.Remembered, header, embeddings(), st.none() | image(), st.none() | calibration, st.none() | pose),
+    "Sightings": st.builds(m.Sightings, header, stamp, st.lists(sighting, max_size=3).map(tuple)),
+    "CameraInfo": calibration,
+    "Transform": pose,
     "Objects": st.builds(
         m.Objects, header=header, objects=st.lists(obj, max_size=3).map(tuple), bearings=st.lists(bearing, max_size=2).map(tuple)
     ),

@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seesay.errors import ModelError, PromptError
-from seesay.messages import Header, Source
+from seesay.errors import MessageError, ModelError, PromptError
+from seesay.messages import CameraInfo, Detections, Header, Image, PromptVectors, Remembered, Source, Transform
 from seesay.perception.detector import Detector
 from seesay.perception.embedded import load
-from seesay.perception.memory import VisualMemory
+from seesay.perception.memory import VisualMemory, places, shrink
 from seesay.perception.owlvit import Owl
 from tests.perception import tiny
 
 PROMPTS = ["a red block", "bowl"]
+S = 10**9
+K = np.array([[100.0, 0, 32], [0, 100, 24], [0, 0, 1]])
 
 
 @pytest.fixture(scope="module")
@@ -21,16 +23,26 @@ def detector(tmp_path_factory: pytest.TempPathFactory) -> Detector:
     return Detector(Owl(load("detector", str(tiny.save_owl(tmp_path_factory.mktemp("owl"))))), threshold=0.5)
 
 
-def remember(memory: VisualMemory, detector: Detector, number: int) -> None:
-    rgb = tiny.picture(seed=number)
-    memory.add(Header(number * 10**9, source=Source("front", number, number * 10**9)), detector.owl.encode_image(rgb), *rgb.shape[:2])
+def picture(detector: Detector, number: int, camera: str = "front") -> Remembered:
+    header = Header(number * S, source=Source(camera, number, number * S))
+    image = Image(header, "rgb8", tiny.picture(seed=number))
+    return Remembered(header, detector.embeddings(image, detector.owl.encode_image(image.data)))
+
+
+def everything(detector: Detector) -> PromptVectors:
+    """A question that every token answers."""
+    return Detector(detector.owl, threshold=0.0).encode_prompts(PROMPTS)
+
+
+def stamps(found: list[tuple[Remembered, Detections]]) -> list[int]:
+    return [answer.header.stamp_ns // S for _, answer in found]
 
 
 def test_a_picture_gone_answers_as_it_did_live(detector: Detector) -> None:
-    memory = VisualMemory(detector)
+    memory = VisualMemory()
     for number in range(40):
-        remember(memory, detector, number)
-    answers = {answer.header.stamp_ns // 10**9: answer for answer in memory.ask(PROMPTS)}
+        memory.add(picture(detector, number))
+    answers = {answer.header.stamp_ns // S: answer for _, answer in memory.ask(detector.encode_prompts(PROMPTS))}
     live = {number: detector(tiny.picture(seed=number), PROMPTS) for number in range(40)}
     wanted = {number for number, found in live.items() if len(found.scores) and found.scores[0] > 0.51}
     assert wanted
@@ -41,28 +53,79 @@ def test_a_picture_gone_answers_as_it_did_live(detector: Detector) -> None:
         assert live[number].scores[same].max() == pytest.approx(live[number].scores[0], abs=0.01)
 
 
-def test_answers_come_newest_first_and_only_since_the_stamp(detector: Detector) -> None:
-    memory = VisualMemory(Detector(detector.owl, threshold=0.0))
-    for number in range(5):
-        remember(memory, detector, number)
-    assert [answer.header.stamp_ns for answer in memory.ask(PROMPTS, since_ns=2 * 10**9)] == [4 * 10**9, 3 * 10**9, 2 * 10**9]
+def test_answers_come_newest_first_and_only_those_asked_for(detector: Detector) -> None:
+    memory, question = VisualMemory(), everything(detector)
+    for number in (3, 0, 4, 1, 2):
+        memory.add(picture(detector, number, "front" if number < 3 else "side"))
+    assert stamps(memory.ask(question)) == [4, 3, 2, 1, 0]
+    assert stamps(memory.ask(question, since_ns=2 * S)) == [4, 3, 2]
+    assert stamps(memory.ask(question, limit=2)) == [4, 3]
+    assert stamps(memory.ask(question, camera="front", limit=2)) == [2, 1]
 
 
 def test_the_budget_holds_and_the_oldest_leave(detector: Detector) -> None:
-    memory = VisualMemory(Detector(detector.owl, threshold=0.0), megabytes=0.005)
+    memory, left = VisualMemory(megabytes=0.005), []
     for number in range(30):
-        remember(memory, detector, number)
+        left += memory.add(picture(detector, number))
     assert 0 < memory.megabytes <= 0.005
-    assert 0 < len(memory) < 30
-    assert memory.ask(PROMPTS)[-1].header.stamp_ns == (30 - len(memory)) * 10**9
+    assert [gone.header.stamp_ns // S for gone in left] == list(range(30 - len(memory)))
+    assert stamps(memory.ask(everything(detector)))[-1] == 30 - len(memory)
 
 
-def test_no_prompt_and_no_picture_give_nothing_and_bad_ones_are_refused(detector: Detector) -> None:
-    memory = VisualMemory(detector)
-    assert memory.ask(PROMPTS) == []
-    remember(memory, detector, 0)
-    assert memory.ask([]) == []
-    with pytest.raises(PromptError, match="empty"):
-        memory.ask([""])
+def test_a_picture_that_comes_again_takes_its_own_place(detector: Detector) -> None:
+    memory = VisualMemory()
+    memory.add(picture(detector, 1))
+    size = memory.megabytes
+    assert memory.add(picture(detector, 1)) == []
+    assert (len(memory), memory.megabytes) == (1, size)
+
+
+def test_a_clock_set_back_makes_what_lies_ahead_of_it_forgotten(detector: Detector) -> None:
+    memory = VisualMemory()
+    for number in (5, 100, 101):
+        memory.add(picture(detector, number))
+    left = memory.add(picture(detector, 2))
+    assert sorted(gone.header.stamp_ns // S for gone in left) == [100, 101]
+    assert stamps(memory.ask(everything(detector))) == [5, 2]
+
+
+def test_pictures_of_another_model_are_not_compared(detector: Detector, tmp_path_factory: pytest.TempPathFactory) -> None:
+    other = Detector(Owl(load("detector", str(tiny.save_owl(tmp_path_factory.mktemp("other"), seed=1)))), threshold=0.0)
+    memory = VisualMemory()
+    memory.add(picture(detector, 1))
+    assert memory.ask(other.encode_prompts(PROMPTS)) == []
+
+
+def test_no_picture_gives_nothing_and_bad_questions_are_refused(detector: Detector) -> None:
+    assert VisualMemory().ask(everything(detector)) == []
+    for prompts in ([], [""]):
+        with pytest.raises(PromptError, match="expected"):
+            detector.encode_prompts(prompts)
     with pytest.raises(ModelError, match="megabytes"):
-        VisualMemory(detector, megabytes=0)
+        VisualMemory(megabytes=0)
+
+
+def test_a_box_is_placed_by_the_depth_and_the_pose_of_its_picture(detector: Detector) -> None:
+    """A camera 1 m above a floor looks down on a block 10 cm wide and 5 cm high, 20 cm to its right; 3 x 640 pixels make steps matter."""
+    height, width, focal = 480, 640, 600.0
+    k = np.array([[focal, 0, 320], [0, focal, 240], [0, 0, 1.0]])
+    metres = np.ones((height, width), np.float32)
+    x0, x1, y0, y1 = (round(focal * a / 0.95 + c) for a, c in ((0.15, 320), (0.25, 320), (-0.05, 240), (0.05, 240)))
+    metres[y0:y1, x0:x1] = 0.95
+    metres[:50] = np.nan
+    depth, info = shrink(Image(Header(0), "32FC1", metres), CameraInfo(Header(0), height, width, k))
+    assert (depth.encoding, depth.data.shape, info.width) == ("16UC1", (120, 160), 160)
+    assert depth.data[0, 0] == 0
+    pose = Transform(Header(0, frame_id="world"), "camera", np.array([1.0, 2.0, 1.0]), np.array([1.0, 0, 0, 0]))
+    seen = picture(detector, 1)
+    box = np.array([[x0 - 4, y0 - 4, x1 + 4, y1 + 4]], np.float32)
+    found = Detections(Header(0), 0, ("block",), "m", height, width, box, np.ones(1, np.float32), np.zeros(1, np.int32))
+    (position,) = places(Remembered(seen.header, seen.embeddings, depth, info, pose), found)
+    assert position is not None
+    assert position == pytest.approx([1.2, 2.0, 0.025], abs=0.005)
+    assert places(seen, found) == [None]
+
+
+def test_depth_that_is_not_the_pictures_is_refused() -> None:
+    with pytest.raises(MessageError, match="expected depth of the calibrated 48 x 64 pixels, got 24 x 32"):
+        shrink(Image(Header(0), "32FC1", np.ones((24, 32), np.float32)), CameraInfo(Header(0), 48, 64, K))
