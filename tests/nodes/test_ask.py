@@ -23,6 +23,7 @@ TASK, SEED, CAMERAS = "put the red block in the green bowl", 1, ["front", "side"
 LONG = 30.0
 NODES = (
     NodeSpec("stage", "tests.nodes.stage", threads=1, parameters={"task": TASK, "seed": SEED}),
+    NodeSpec("vocabulary", "vocabulary", parameters={"prompts": ["a blue bowl"]}),
     NodeSpec("detector", "detector", threads=1, parameters={"cameras": CAMERAS}),
     NodeSpec("memory", "memory", threads=1, parameters={"cameras": CAMERAS}),
 )
