@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterator
 
@@ -12,8 +11,7 @@ import pytest
 from seesay import topics
 from seesay.bus import Bus
 from seesay.config import Launch, NodeSpec
-from seesay.errors import ServiceError
-from seesay.messages import Answer, AskRequest, Header, Instruction
+from seesay.messages import AskRequest, Header, Instruction, Sightings
 from seesay.nodes.supervisor import Supervisor
 from seesay.services import ASK
 from seesay.sim.tasks import demo_task
@@ -52,7 +50,7 @@ def wait_for_pictures(bus: Bus, count: int) -> None:
         assert codes.take(LONG) is not None
 
 
-def ask(bus: Bus, *prompts: str, within_s: float = 0.0, camera: str = "", limit: int = 3) -> Answer:
+def ask(bus: Bus, *prompts: str, within_s: float = 0.0, camera: str = "", limit: int = 3) -> Sightings:
     return bus.client(ASK).call(AskRequest(Header(0), prompts, within_s, camera, limit), LONG)
 
 
