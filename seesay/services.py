@@ -74,7 +74,7 @@ SERVICES: dict[str, Service[Any, Any]] = {
     service.name: service
     for service in (
         PARAMETERS, LIFECYCLE, GRAPH, SNAPSHOT, PROMPTS, ENCODE, ASK, OBJECTS, AFFORDANCES, SCORE, PLAN, QUESTION, ANSWER,
-    )  # fmt: skip
+    )
 }
 
 
