@@ -54,7 +54,7 @@ def position_errors(detector: Detector, segmenter: Segmenter, scenes: int) -> di
                 errors["noisy_depth"] += misses(shot, *true, noisy(depth, rng))
                 errors["embedded"] += misses(shot, *eyes(shot), depth)
     medians = {f"position_error_{name}_m": float(np.median(values)) for name, values in errors.items()}
-    return medians | {f"placed_share_{name}": len(values) / wanted for name, values in errors.items()}
+    return medians | {f"placed_share_{name}": len(values) / float(wanted) for name, values in errors.items()}
 
 
 def misses(shot: Shot, found: Detections, masks: Masks, depth: Image) -> list[float]:
@@ -93,7 +93,11 @@ def id_switches(detector: Detector, segmenter: Segmenter, sequences: int, steps:
                     switches[k] += _switched(shot, trackers[k].update(sights, found.header, shot.view), known[k])
                 frames += 1
     rates = 1000 * switches / frames
-    return {"id_switches_per_1000_frames": rates[0], "id_switches_per_1000_frames_embedded": rates[1], "n_sequence_frames": frames}
+    return {
+        "id_switches_per_1000_frames": float(rates[0]),
+        "id_switches_per_1000_frames_embedded": float(rates[1]),
+        "n_sequence_frames": frames,
+    }
 
 
 def _switched(shot: Shot, objects: Objects, known: dict[str, int]) -> int:

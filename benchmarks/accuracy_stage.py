@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import TracebackType
 
@@ -69,7 +69,7 @@ class Stage:
         pose = optical_pose(self._data.cam_xpos[index], self._data.cam_xmat[index])
         k = intrinsics(self.scene.cameras[camera].fovy)
         header = Header(stamp_ns, stamp_ns, f"{camera}_optical", "sim", Source(camera, stamp_ns, stamp_ns))
-        info = CameraInfo(header, *depth.shape, k)
+        info = CameraInfo(header, depth.shape[0], depth.shape[1], k)
         view = View(Image(header, "rgb8", colour), Image(header, "32FC1", depth), info, pose)
         bodies = self._renderer.bodies(self._data, camera)
         seen = []
@@ -104,7 +104,7 @@ def faultless(shot: Shot, prompt_of: Callable[[str], str]) -> tuple[Detections, 
 
 
 def noisy(depth: Image, rng: np.random.Generator) -> Image:
-    """The picture of a stereo camera: error with the square of the distance, half of it alike over patches, whole millimetres, holes at edges."""
+    """As a stereo camera sees it: errors grow with the square of depth, half of them alike over patches; millimetres, holes at edges."""
     metres = depth.data
     sigma = RGBD.depth_floor + RGBD.depth_growth * metres**2
     patches = cv2.GaussianBlur(rng.normal(size=metres.shape), (0, 0), 8)

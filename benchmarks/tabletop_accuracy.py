@@ -4,6 +4,10 @@ Every picture is asked for all sixty colour-shape names. `ap50`: COCO's average 
 faster-coco-eval; objects of which less than 30 % is visible are ignored. `ap50_unseen_pairs`: the same over the six names that the
 evaluation-only checkpoint never met. `false_positive_rate`: share of (picture, absent name) pairs with a box over the shipped threshold.
 `recall_at_threshold`: share of objects found over it. `miou`: mean over (picture, present name) of the mask's IoU.
+`position_error_*_m`: medians of the distance between a thing's true centre and its place, of one picture each: with true boxes and masks
+and true depth, the same with a depth camera's noise, and with the networks' boxes and masks. `id_switches_per_1000_frames`: with true
+boxes and masks under names that things share; `..._embedded`: with the networks'. `calibration_error*`: expected calibration error of
+the scores over the threshold, raw and calibrated; `reliability` holds the bins, `--svg FILE` draws them.
 """
 
 from __future__ import annotations
@@ -19,7 +23,9 @@ from typing import Any
 import numpy as np
 from rich.progress import track
 
+from benchmarks.accuracy_places import id_switches, position_errors
 from benchmarks.accuracy_scenes import Picture, pictures
+from benchmarks.accuracy_scores import scores_figures
 from benchmarks.common import show
 from seesay import masks
 from seesay.perception import Detector, Segmenter
@@ -33,6 +39,7 @@ FLOOR = 0.01
 BARS = {
     "ap50": (">=", 0.90), "ap50_unseen_pairs": (">=", 0.75), "false_positive_rate": ("<=", 0.02), "recall_at_threshold": (">=", 0.85),
     "miou": (">=", 0.80), "detector_ms": ("<=", 30.0), "n_scenes": (">=", 500),
+    "position_error_true_depth_m": ("<=", 0.01), "position_error_noisy_depth_m": ("<=", 0.02),
 }  # fmt: skip
 
 
@@ -72,7 +79,7 @@ def coco_ap50(shots: list[Picture], found: list[Any], names: tuple[str, ...]) ->
 
 
 def detect(detector: Detector, shots: list[Picture], label: str) -> list[Any]:
-    lowered = Detector(detector.owl, FLOOR, detector.overlap)
+    lowered = Detector(detector.owl, FLOOR, detector.overlap, detector.calibration)
     return [lowered(shot.image, NAMES) for shot in track(shots, description=label)]
 
 
@@ -125,6 +132,9 @@ def main() -> None:
     parser.add_argument("--detector", default="embedded")
     parser.add_argument("--segmenter", default="embedded")
     parser.add_argument("--held-out", default=str(HELD_OUT_CHECKPOINT), help="the evaluation-only checkpoint")
+    parser.add_argument("--position-scenes", type=int, default=60)
+    parser.add_argument("--sequences", type=int, default=12, help="of 50 pictures, for switches of identity")
+    parser.add_argument("--svg", type=Path, help="where to draw the reliability diagram")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(2)
@@ -143,6 +153,10 @@ def main() -> None:
         other = Detector.from_pretrained(arguments.held_out)
         figures["ap50_unseen_pairs"] = coco_ap50(shots, detect(other, shots, "boxes, unseen pairs"), UNSEEN)["ap50"]
     figures["miou"] = mask_iou(segmenter, shots)
+    if detector.calibration is not None:
+        figures |= scores_figures(shots, found, detector.threshold, arguments.svg)
+    figures |= position_errors(detector, segmenter, arguments.position_scenes)
+    figures |= id_switches(detector, segmenter, arguments.sequences, 50)
     show("tabletop accuracy", figures, arguments.json, BARS)
 
 

@@ -273,4 +273,5 @@ def _object(track: _Track) -> Object:
         alternatives=tuple(Alternative(name, float(score)) for name, score in ranked if name != track.label),
         mask_counts=encode_one(track.newest.mask),
         yaw=surest.yaw,
+        probability=track.newest.probability if track.newest.label == track.label else None,
     )

@@ -23,7 +23,7 @@ Curve = tuple[float, float]
 
 @dataclass(frozen=True)
 class Calibration:
-    """p(right) = sigmoid(slope * logit(score) + offset), with slope > 0: curves by the name that a prompt asks for, `default` for others."""
+    """p(right) = sigmoid(slope * logit(score) + offset), slope > 0: curves by the name that a prompt asks for, `default` for others."""
 
     default: Curve
     curves: Mapping[str, Curve]
@@ -31,7 +31,7 @@ class Calibration:
     def __post_init__(self) -> None:
         for name, (slope, offset) in {"default": self.default, **self.curves}.items():
             if not (0 < slope < 100 and abs(offset) < 100):
-                raise ModelError(f"calibration of {name!r}: expected a slope in (0, 100) and an offset in (-100, 100), got {slope}, {offset}")
+                raise ModelError(f"calibration of {name!r}: expected a slope in (0, 100) and an offset up to 100, got {slope}, {offset}")
 
     def probabilities(
         self, prompts: Sequence[str], indices: NDArray[np.integer], scores: NDArray[np.floating]
@@ -40,7 +40,8 @@ class Calibration:
         curves = np.array([self.curves.get(label(prompt).lower(), self.default) for prompt in prompts], np.float64).reshape(-1, 2)
         slope, offset = curves[indices].T
         odds = slope * logit(scores) + offset
-        return (1 / (1 + np.exp(-odds))).astype(np.float32)
+        right: NDArray[np.float32] = (1 / (1 + np.exp(-odds))).astype(np.float32)
+        return right
 
 
 def logit(scores: NDArray[np.floating]) -> NDArray[np.float64]:

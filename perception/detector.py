@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seesay.errors import ModelError, PromptError
 from seesay.messages import Detections, Embeddings, Header, Image, Prompt, PromptSet, PromptVectors
+from seesay.perception.calibration import Calibration, load_calibration
 from seesay.perception.decoding import OVERLAP, clipped_corners, select
 from seesay.perception.embedded import EMBEDDED, load
 from seesay.perception.owlvit import ImageCode, Owl
@@ -23,15 +26,19 @@ class Detector:
     """Finds what prompts name: every box may answer several prompts, duplicates are removed per prompt.
 
     threshold: least score in [0, 1] of a box; overlap: IoU over which the weaker of two boxes of one prompt goes.
-    A Prompt may have its own. observer: called with every picture that was looked at and its code.
+    A Prompt may have its own. calibration: what the scores mean as probabilities, None where that is not known.
+    observer: called with every picture that was looked at and its code.
     """
 
-    def __init__(self, owl: Owl, threshold: float = DEFAULT_THRESHOLD, overlap: float = OVERLAP) -> None:
+    def __init__(
+        self, owl: Owl, threshold: float = DEFAULT_THRESHOLD, overlap: float = OVERLAP, calibration: Calibration | None = None
+    ) -> None:
         if not 0.0 <= threshold <= 1.0:
             raise ModelError(f"expected a threshold in [0, 1], got {threshold}")
         self.owl = owl
         self.threshold = threshold
         self.overlap = overlap
+        self.calibration = calibration
         self.observer: Callable[[Image, ImageCode], None] | None = None
 
     @classmethod
@@ -43,7 +50,8 @@ class Detector:
         """
         checkpoint = load("detector", model)
         shipped = checkpoint.settings.get("threshold", DEFAULT_THRESHOLD)
-        return cls(Owl(checkpoint, pick_device(device)), shipped if threshold is None else threshold)
+        owl = Owl(checkpoint, pick_device(device))
+        return cls(owl, shipped if threshold is None else threshold, calibration=load_calibration(Path(checkpoint.place)))
 
     @property
     def name(self) -> str:
@@ -80,7 +88,10 @@ class Detector:
             boxes, scores, indices = self.select(self.corners(code, height, width), probabilities, prompts)
             if self.observer is not None:
                 self.observer(image, code)
-        return Detections(image.header, version, texts, self.name, height, width, boxes, scores, indices)
+        found = Detections(image.header, version, texts, self.name, height, width, boxes, scores, indices)
+        if self.calibration is None:
+            return found
+        return replace(found, probabilities=self.calibration.probabilities(texts, indices, scores))
 
     def embeddings(self, image: Image, code: ImageCode) -> Embeddings:
         """A picture's code for the visual memory, one byte a component."""

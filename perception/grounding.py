@@ -58,6 +58,7 @@ class Observation:
     mask: NDArray[np.bool_]
     alternatives: tuple[Alternative, ...] = ()
     complete: bool = True
+    probability: float | None = None
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,11 @@ class Sights:
 
 @dataclass
 class Thing:
-    """A box with all the names that were given to it, best first: (label, prompt, score)."""
+    """A box with all the names that were given to it, best first: (label, prompt, score); `probability` of the first."""
 
     box: NDArray[np.float32]
     names: list[tuple[str, str, float]] = field(default_factory=list)
+    probability: float | None = None
 
     @property
     def alternatives(self) -> tuple[Alternative, ...]:
@@ -121,7 +123,8 @@ def merge(detections: Detections) -> list[Thing]:
             if name[0] not in [known for known, _, _ in owner.names]:
                 owner.names.append(name)
         else:
-            things.append(Thing(box, [name]))
+            probability = float(detections.probabilities[index]) if len(detections.probabilities) else None
+            things.append(Thing(box, [name], probability))
     return things
 
 
@@ -229,6 +232,7 @@ def _place(thing: Thing, area: regions.Area, busy: NDArray[np.bool_], picture: _
         mask=mask,
         alternatives=thing.alternatives,
         complete=complete,
+        probability=thing.probability,
     )
 
 

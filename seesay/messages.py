@@ -249,7 +249,7 @@ class Detections:
     """Boxes of one picture (vision_msgs/Detection2DArray). Several prompts may claim one box.
 
     boxes: `(N, 4) float32` xyxy pixels of the source picture, clipped to it. scores: `(N,) float32` in [0, 1].
-    prompt_indices: `(N,) int32` into `prompts`.
+    prompt_indices: `(N,) int32` into `prompts`. probabilities: `(N,) float32` p(right) in [0, 1] by the model's calibration, empty without.
     """
 
     header: Header
@@ -261,11 +261,13 @@ class Detections:
     boxes: NDArray[np.float32]
     scores: NDArray[np.float32]
     prompt_indices: NDArray[np.int32]
+    probabilities: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def __post_init__(self) -> None:
         check_array("Detections.boxes", self.boxes, "float32", (None, 4))
         check_array("Detections.scores", self.scores, "float32", (len(self.boxes),))
         check_array("Detections.prompt_indices", self.prompt_indices, "int32", (len(self.boxes),))
+        check_array("Detections.probabilities", self.probabilities, "float32", (len(self.boxes) if len(self.probabilities) else 0,))
         check_finite("Detections.boxes", self.boxes)
         if len(self.boxes) and not (self.prompt_indices.min() >= 0 and self.prompt_indices.max() < len(self.prompts)):
             raise MessageError(f"Detections.prompt_indices: expected indices below {len(self.prompts)}")
@@ -350,6 +352,7 @@ class Object:
     of the enclosing Objects; covariance `(3, 3) float64` square metres; extent `(3,) float64` metres, full size along the frame's axes.
     last_seen_ns: stamp of the last picture that showed it. mask_counts: run lengths as in Masks, empty if there is no mask.
     yaw: radians about the frame's z-axis in [-pi/4, pi/4), of the smallest rectangle around its top surface; 0 for a round thing.
+    probability: that it is what `label` says, in [0, 1], by the calibration of the detector when it was last seen; None without one.
     """
 
     id: int
@@ -365,6 +368,7 @@ class Object:
     alternatives: tuple[Alternative, ...] = ()
     mask_counts: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
     yaw: float = 0.0
+    probability: float | None = None
 
     def __post_init__(self) -> None:
         check_array("Object.box", self.box, "float32", (4,))

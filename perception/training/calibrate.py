@@ -1,7 +1,7 @@
 """Fit what the scores of a detector mean, on training pictures: `python -m seesay.perception.training.calibrate DATA --out FOLDER`.
 
-Every picture is asked for all sixty colour-shape names and the six shapes. A box over FLOOR is right if it meets a thing of its name that no
-better box has met (IoU 0.5). One logistic curve is fitted on all boxes, then one per name, held near the first by PRIOR.
+Every picture is asked for all sixty colour-shape names and the six shapes. A box over FLOOR is right if it meets a thing of its name
+(IoU 0.5) that no better box has met. One logistic curve is fitted on all boxes, then one per name, held near the first by PRIOR.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def main() -> None:
         "prompts": {name: fit(*sample, default, PRIOR) for name, sample in samples.items() if len(sample[0])},
     }
     target = (arguments.out or folder("detector")) / FILE
-    target.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    target.write_text(json.dumps(table) + "\n", encoding="utf-8")
     print(f"wrote {target}: {len(scores)} boxes, {hits.mean():.2%} right, default {default}")
 
 
