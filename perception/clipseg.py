@@ -14,10 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seesay.errors import ModelError
+from seesay.messages import Example, Prompt
 from seesay.perception.embedded import Checkpoint
 from seesay.perception.preprocess import Preprocess
+from seesay.perception.queries import PromptEncoder
 from seesay.perception.text import TextEncoder
 from seesay.perception.tower import Tower
+from seesay.perception.visual_prompt import engineer
 
 if TYPE_CHECKING:
     import torch
@@ -45,7 +48,8 @@ class ClipSeg:
         self._tower = Tower(self._network.clip.vision_model.encoder.layers[: max(self._wanted) + 1])
         text = checkpoint.config.text_config
         _check_end_token(checkpoint, int(text.eos_token_id))
-        self.encode_prompts = TextEncoder(checkpoint.tokenizer, int(text.max_position_embeddings), self._text_tower)
+        texts = TextEncoder(checkpoint.tokenizer, int(text.max_position_embeddings), self._text_tower)
+        self.encode_prompts = PromptEncoder(texts, self._look_at)
         self._positions: torch.Tensor | None = None
 
     def encode_image(self, rgb: NDArray[np.uint8]) -> ImageCode:
@@ -65,7 +69,7 @@ class ClipSeg:
             reduced = [reduce(activation) for reduce, activation in zip(decoder.reduces, deepest_first, strict=True)]
             return [ImageCode(tuple(part[number : number + 1] for part in reduced)) for number in range(len(pictures))]
 
-    def logits(self, code: ImageCode, prompts: Sequence[str]) -> torch.Tensor:
+    def logits(self, code: ImageCode, prompts: Sequence[str | Prompt]) -> torch.Tensor:
         """`(Q, h, w) float32` logits at the network's resolution; their sigmoid is the probability of a pixel."""
         import torch
 
@@ -93,6 +97,15 @@ class ClipSeg:
         if self._positions is None:
             self._positions = embeddings.interpolate_pos_encoding(tokens, *pixels.shape[-2:])
         return tokens + self._positions
+
+    def _look_at(self, examples: Sequence[Example]) -> torch.Tensor:
+        """`(E, D) float32`: CLIP's embedding of each example, its thing made to stand out."""
+        import torch
+
+        pixels = torch.from_numpy(np.stack([self.preprocess(engineer(example)) for example in examples])).to(self._device)
+        with torch.inference_mode():
+            vectors: torch.Tensor = self._network.clip.get_image_features(pixels).pooler_output
+            return vectors
 
     def _text_tower(self, ids: torch.Tensor) -> torch.Tensor:
         import torch

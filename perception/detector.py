@@ -60,7 +60,7 @@ class Detector:
     def check(self, prompts: Sequence[str | Prompt]) -> None:
         """Encode the prompts, so that no picture has to wait for it. Raises PromptError if the model cannot take one of them."""
         if prompts:
-            self.owl.encode_prompts([prompt.text for prompt in full(prompts)])
+            self.owl.encode_prompts(prompts)
 
     def detect(self, image: Image, prompts: PromptSet) -> Detections:
         """Boxes in the picture for all prompts of the set, best first. Raises PromptError, and MessageError for a depth picture."""
@@ -84,7 +84,7 @@ class Detector:
         boxes, scores, indices = np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32)
         texts = tuple(prompt.text for prompt in prompts)
         if code is not None:
-            probabilities = self.owl.logits(code, texts).sigmoid().cpu().numpy()
+            probabilities = self.owl.logits(code, prompts).sigmoid().cpu().numpy()
             boxes, scores, indices = self.select(self.corners(code, height, width), probabilities, prompts)
             if self.observer is not None:
                 self.observer(image, code)

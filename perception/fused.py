@@ -20,7 +20,7 @@ from seesay.perception.detector import pick_device
 from seesay.perception.embedded import FUSED, Checkpoint, load
 from seesay.perception.fused_text import Captions, Classes
 from seesay.perception.pictures import to_rgb
-from seesay.perception.prompts import clean, full
+from seesay.perception.prompts import clean, full, words_alone
 
 if TYPE_CHECKING:
     import torch
@@ -72,7 +72,7 @@ class FusedDetector:
 
     def check(self, prompts: Sequence[str | Prompt]) -> None:
         """Raise PromptError if the model cannot take one of the prompts."""
-        self._forward.check([prompt.text for prompt in full(prompts)])
+        self._forward.check(words_alone(prompts))
 
     def detect(self, image: Image, prompts: PromptSet) -> Detections:
         """Boxes in the picture for all prompts of the set, best first. Raises PromptError, and MessageError for a depth picture."""

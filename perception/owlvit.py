@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seesay.messages import Example, Prompt
 from seesay.perception.embedded import Checkpoint
+from seesay.perception.one_shot import choose_token, outline
 from seesay.perception.preprocess import Preprocess
+from seesay.perception.queries import PromptEncoder
 from seesay.perception.text import TextEncoder
 from seesay.perception.tower import Tower
 
@@ -45,7 +48,7 @@ class Owl:
         self._backbone: Any = self._network.owlvit if checkpoint.family == "owlvit" else self._network.owlv2
         self._tower = Tower(self._backbone.vision_model.encoder.layers)
         limit = int(checkpoint.config.text_config.max_position_embeddings)
-        self.encode_prompts = TextEncoder(checkpoint.tokenizer, limit, self._text_tower)
+        self.encode_prompts = PromptEncoder(TextEncoder(checkpoint.tokenizer, limit, self._text_tower), self._look_at)
         self._box_bias = self._network.compute_box_bias(*self._grid()).float().to(device)
 
     def encode_image(self, rgb: NDArray[np.uint8]) -> ImageCode:
@@ -54,21 +57,41 @@ class Owl:
 
     def encode_images(self, pictures: Sequence[NDArray[np.uint8]]) -> list[ImageCode]:
         """Pictures `(H, W, 3) uint8` RGB, of any sizes, in one pass -> one ImageCode each."""
+        return self._encode(pictures)[0]
+
+    def _encode(self, pictures: Sequence[NDArray[np.uint8]]) -> tuple[list[ImageCode], torch.Tensor]:
+        """The codes, and the `(B, P, D)` embeddings before they are normalised."""
         import torch
 
         pixels = torch.from_numpy(np.stack([self.preprocess(rgb) for rgb in pictures])).to(self._device)
         with torch.inference_mode():
             features = self._features(pixels)
             head = self._network.class_head
-            embeddings = head.dense0(features)
-            embeddings = embeddings / (torch.linalg.norm(embeddings, dim=-1, keepdim=True) + 1e-6)
+            raw = head.dense0(features)
+            embeddings = raw / (torch.linalg.norm(raw, dim=-1, keepdim=True) + 1e-6)
             shift, scale = head.logit_shift(features), head.elu(head.logit_scale(features)) + 1
             boxes = torch.sigmoid(self._network.box_head(features) + self._box_bias)
             v2 = hasattr(self._network, "objectness_head")
             objectness = self._network.objectness_predictor(features) if v2 else [None] * len(pictures)
-            return [ImageCode(*parts) for parts in zip(embeddings, shift, scale, boxes, objectness, strict=True)]
+            return [ImageCode(*parts) for parts in zip(embeddings, shift, scale, boxes, objectness, strict=True)], raw
 
-    def logits(self, code: ImageCode, prompts: Sequence[str]) -> torch.Tensor:
+    def _look_at(self, examples: Sequence[Example]) -> torch.Tensor:
+        """`(E, D) float32`: the unit embedding of the thing in each example."""
+        import torch
+
+        codes, raw = self._encode([example.rgb for example in examples])
+        chosen = []
+        for example, code, embeddings in zip(examples, codes, raw, strict=True):
+            thing = outline(example)
+            span = np.array(self.preprocess.span(*example.rgb.shape[:2]) * 2, np.float32)
+            centre, half = code.boxes[:, :2], code.boxes[:, 2:] / 2
+            boxes = torch.cat([centre - half, centre + half], dim=1).cpu().numpy()
+            objectness = None if code.objectness is None else code.objectness.cpu().numpy()
+            token = choose_token(boxes, None if thing is None else thing / span, embeddings.cpu().numpy(), objectness)
+            chosen.append(code.embeddings[token])
+        return torch.stack(chosen)
+
+    def logits(self, code: ImageCode, prompts: Sequence[str | Prompt]) -> torch.Tensor:
         """`(P, Q) float32` logits of every token for every prompt; their sigmoid is the score."""
         import torch
 

@@ -31,6 +31,14 @@ def full(prompts: Sequence[str | Prompt]) -> tuple[Prompt, ...]:
     return tuple(prompt if isinstance(prompt, Prompt) else Prompt(str(prompt)) for prompt in prompts)
 
 
+def words_alone(prompts: Sequence[str | Prompt]) -> list[str]:
+    """The texts, for a model that reads nothing else. Raises PromptError for a prompt with templates or examples."""
+    for prompt in full(prompts):
+        if prompt.templates or prompt.examples:
+            raise PromptError(f"expected a text for this model, got {prompt.text!r} with templates or pictures; an OWL-ViT takes these")
+    return [prompt.text for prompt in full(prompts)]
+
+
 def label(prompt: str) -> str:
     """The name of the thing that a prompt asks for: `"a photo of a red block"` and `"the red block"` give `"red block"`."""
     name = " ".join(prompt.split()).rstrip(".")

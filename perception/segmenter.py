@@ -16,7 +16,7 @@ from seesay.perception.clipseg import ClipSeg, ImageCode
 from seesay.perception.detector import pick_device
 from seesay.perception.embedded import EMBEDDED, load
 from seesay.perception.pictures import to_rgb
-from seesay.perception.prompts import clean, full
+from seesay.perception.prompts import full
 
 if TYPE_CHECKING:
     import torch
@@ -56,7 +56,7 @@ class Segmenter:
     def check(self, prompts: Sequence[str | Prompt]) -> None:
         """Encode the prompts, so that no picture has to wait for it. Raises PromptError if the model cannot take one of them."""
         if prompts:
-            self.clipseg.encode_prompts([prompt.text for prompt in full(prompts)])
+            self.clipseg.encode_prompts(prompts)
 
     def segment(self, image: Image, prompts: PromptSet) -> Masks:
         """One mask per prompt of the set. Raises PromptError, and MessageError for a depth picture."""
@@ -75,13 +75,13 @@ class Segmenter:
         """The same for `(H, W, 3) uint8` RGB and a list of texts or Prompts."""
         return self.segment(Image(Header(time.monotonic_ns()), "rgb8", rgb), PromptSet(Header(0), 0, full(prompts)))
 
-    def probabilities(self, rgb: NDArray[np.uint8], prompts: Sequence[str]) -> NDArray[np.float32]:
+    def probabilities(self, rgb: NDArray[np.uint8], prompts: Sequence[str | Prompt]) -> NDArray[np.float32]:
         """`(M, H, W) float32` probability of every pixel for every prompt; logits are upsampled, then squashed."""
         import torch
 
         code = self.clipseg.encode_image(rgb)
         with torch.inference_mode():
-            maps = [self._logits(code, [prompt], rgb.shape[:2]).sigmoid() for prompt in clean(prompts)]
+            maps = [self._logits(code, [prompt], rgb.shape[:2]).sigmoid() for prompt in full(prompts)]
             return torch.cat(maps).cpu().numpy() if maps else np.zeros((0, *rgb.shape[:2]), np.float32)
 
     def _masks(self, image: Image, code: ImageCode | None, prompts: tuple[Prompt, ...], version: int) -> Masks:
@@ -93,7 +93,7 @@ class Segmenter:
         step = max(1, AT_ONCE // (height * width))
         for first in range(0, len(prompts), step):
             assert code is not None
-            logits = self._logits(code, texts[first : first + step], (height, width))
+            logits = self._logits(code, prompts[first : first + step], (height, width))
             scores[first : first + step] = logits.amax(dim=(1, 2)).sigmoid().cpu().numpy()
             runs += [coding.encode_one(mask) for mask in (logits > least[first : first + step, None, None].to(logits.device)).cpu().numpy()]
         starts = np.cumsum([0, *map(len, runs)], dtype=np.uint32)
@@ -107,7 +107,7 @@ class Segmenter:
         least = [self.threshold if prompt.mask_threshold is None else prompt.mask_threshold for prompt in prompts]
         return torch.tensor(least, dtype=torch.float32).logit()
 
-    def _logits(self, code: ImageCode, prompts: Sequence[str], size: tuple[int, int]) -> torch.Tensor:
+    def _logits(self, code: ImageCode, prompts: Sequence[str | Prompt], size: tuple[int, int]) -> torch.Tensor:
         """`(M, H, W) float32` logits at the picture's size."""
         import torch
 

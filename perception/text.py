@@ -52,13 +52,6 @@ class TextEncoder:
             self._kept.popitem(last=False)
         return rows
 
-    def check(self, prompts: Sequence[str]) -> None:
-        """Raise PromptError if a prompt is empty or too long for the model, without encoding any."""
-        texts = clean(prompts)
-        if texts:
-            with self._lock:
-                self._tokens(list(texts))
-
     def _tokens(self, texts: list[str]) -> list[list[int]]:
         rows: list[list[int]] = self._tokenizer(texts, truncation=False, padding=False, verbose=False)["input_ids"]
         for text, row in zip(texts, rows, strict=True):

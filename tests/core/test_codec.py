@@ -48,7 +48,10 @@ obj = st.builds(
     mask_counts=side.flatmap(lambda n: array("uint32", n * 20)),
 )
 
-prompt = st.builds(m.Prompt, text, st.none() | unit, st.none() | unit, st.none() | unit, st.booleans())
+example = st.builds(m.Example, st.tuples(st.integers(1, 20), st.integers(1, 20)).flatmap(lambda size: array("uint8", *size, 3)))
+own = st.none() | unit
+variants = st.lists(example, max_size=2).map(tuple)
+prompt = st.builds(m.Prompt, text, st.sampled_from([(), ("a {}", "{}")]), variants, unit, own, own, own, st.booleans())
 axis = st.sampled_from(list(np.eye(3)))
 bearing = st.builds(
     m.Bearing, box=array("float32", 4), origin=vector, direction=axis, covariance=array("float64", 3, 3), source=source,

@@ -11,7 +11,7 @@ import torch
 import transformers
 
 from seesay.errors import MessageError, ModelError, PromptError
-from seesay.messages import Header, Image, PromptSet
+from seesay.messages import Example, Header, Image, Prompt, PromptSet
 from seesay.perception.detector import Detector
 from seesay.perception.engines import open_detector
 from seesay.perception.fused import FusedDetector
@@ -133,6 +133,12 @@ def test_bad_prompts_and_pictures_are_named(detector: FusedDetector, family: str
             detector.check(["bowl", "a cup. a bowl"])
     with pytest.raises(MessageError, match="got encoding 32FC1"):
         detector.detect(Image(Header(0), "32FC1", np.ones((4, 4), np.float32)), PromptSet(Header(0), 1, PROMPTS))
+
+
+def test_prompts_that_are_more_than_words_are_refused(detector: FusedDetector) -> None:
+    for prompt in (Prompt("cup", templates=("a photo of a {}",)), Prompt("cup", examples=(Example(tiny.picture()),))):
+        with pytest.raises(PromptError, match="got 'cup' with templates or pictures"):
+            detector.check(["bowl", prompt])
 
 
 def test_captions_are_those_of_hugging_face_and_know_the_place_of_each_phrase() -> None:

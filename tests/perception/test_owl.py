@@ -76,10 +76,10 @@ def test_boxes_are_those_of_hugging_face_clipped(folder: Path, family: str) -> N
 def test_a_box_may_answer_several_prompts_and_each_prompt_is_encoded_once(folder: Path) -> None:
     detector = Detector(Owl(load("detector", str(folder))), threshold=0.0, overlap=1.0)
     first = detector(tiny.picture(), ["a red block", "a red block", "bowl"])
-    assert detector.owl.encode_prompts.encoded == 2
+    assert detector.owl.encode_prompts.texts.encoded == 2
     assert np.array_equal(np.sort(first.scores[first.prompt_indices == 0]), np.sort(first.scores[first.prompt_indices == 1]))
     detector(tiny.picture(), ["bowl", "a red block"])
-    assert detector.owl.encode_prompts.encoded == 2
+    assert detector.owl.encode_prompts.texts.encoded == 2
 
 
 def test_scores_of_a_prompt_do_not_depend_on_its_company(folder: Path) -> None:

@@ -218,7 +218,7 @@ def test_a_text_is_encoded_once_and_a_picture_once_whatever_the_number_of_prompt
         detector(rgb, prompts)
         segmenter(rgb, prompts)
     assert runs == 4
-    assert (detector.owl.encode_prompts.encoded, segmenter.clipseg.encode_prompts.encoded) == (3, 3)
+    assert (detector.owl.encode_prompts.texts.encoded, segmenter.clipseg.encode_prompts.texts.encoded) == (3, 3)
 
 
 def test_intrinsics_under_another_name_are_not_replaced_by_a_guess() -> None:
