@@ -64,6 +64,7 @@ class Inlet:
         """As `Waiter.wait`."""
         if not Watch.shared or not self._turn.acquire(blocking=False):
             return False
+        ready: list[int] = []
         try:
             with self._access:
                 if self._closed:
@@ -72,12 +73,11 @@ class Inlet:
                 self._waiting = True
             if not self.subscriber.unread and not self.subscriber.gate.open:
                 ready = self._own.wait(seconds)
-                with self._access:
-                    self._receive(ready)
         finally:
             with self._access:
                 self._waiting = False
                 if not self._closed:
+                    self._receive(ready)
                     self._watch.resume(self.descriptor)
             self._turn.release()
         return True

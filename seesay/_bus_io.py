@@ -31,7 +31,7 @@ M = TypeVar("M")
 
 _log = logging.getLogger(__name__)
 
-_SCAN_S = 0.1
+_SCAN_S, _CALM_SCAN_S = 0.1, 0.25
 _SETTLED_SCANS = 10
 
 
@@ -136,7 +136,7 @@ class SocketThread:
                 self._do_work()
                 if time.monotonic() >= next_scan:
                     self._look_around()
-                    next_scan = time.monotonic() + _SCAN_S
+                    next_scan = time.monotonic() + (_SCAN_S if self._settled < _SETTLED_SCANS else _CALM_SCAN_S)
         except Exception:
             _log.exception("the bus of node %s failed", self._node)
         finally:

@@ -123,7 +123,7 @@ class Loan:
         dtype = DTYPES[PIXELS[self._encoding][0]]
         self._slot = self._transmitter.reserve(math.prod(self._shape) * dtype.itemsize)
         try:
-            pixels: NDArray[Any] = np.ndarray(self._shape, dtype, self._slot.pixels.data if self._slot else None)
+            pixels: NDArray[Any] = np.ndarray(self._shape, dtype, self._slot.pixels if self._slot else None)
             self._pixels = pixels
             self._parts = encode(Image(self._header, self._encoding, pixels))
         except BaseException:

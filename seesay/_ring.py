@@ -51,7 +51,7 @@ class Slot:
     def __init__(self, ring: RingWriter, index: int) -> None:
         self._ring = ring
         self.index = index
-        self.pixels = ring.pixels(index)
+        self.pixels = ring.pixels[index]
 
     def fill(self, parts: Sequence[Part]) -> Ref:
         """Copy the buffers in and commit."""
@@ -92,6 +92,7 @@ class RingWriter:
         except OSError as error:
             raise BusError(f"shared memory of {size} bytes: {error.strerror}") from error
         self._generations = memoryview(self._map)[:_PAGE].cast("Q")
+        self.pixels = [np.frombuffer(self._map, np.uint8, self.slot_bytes, _PAGE + slot * self.slot_bytes) for slot in range(slots)]
 
     def reserve(self) -> Slot | None:
         """Return the slot that was written longest ago, marked as being written; None if all are."""
@@ -112,9 +113,6 @@ class RingWriter:
     def holds(self, ref: Ref) -> bool:
         """Tell whether the slot still holds what `ref` names."""
         return ref.ring == self.id and self._generations[ref.slot] == ref.generation
-
-    def pixels(self, index: int) -> NDArray[np.uint8]:
-        return np.frombuffer(self._map, np.uint8, self.slot_bytes, _PAGE + index * self.slot_bytes)
 
     def describe(self) -> bytes:
         """What a reader gets together with the descriptor."""

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import is_dataclass
 from functools import cache
-from typing import Annotated, Any, TypeVar, cast, get_origin
+from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin
 
 import msgspec
 import numpy as np
@@ -37,10 +37,9 @@ MAX_PARTS = 4096
 MAX_DIMENSIONS = 4
 INLINE_BYTES = 512
 
-DTYPES: dict[str, np.dtype[Any]] = {
-    name: np.dtype(name) for name in ("int8", "uint8", "uint16", "uint32", "int32", "int64", "float32", "float64")
-}
-_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+DType = Literal["int8", "uint8", "uint16", "uint32", "int32", "int64", "float32", "float64"]
+DTYPES: dict[str, np.dtype[Any]] = {name: np.dtype(name) for name in get_args(DType)}
+_NAMES: dict[np.dtype[Any], DType] = {np.dtype(name): name for name in get_args(DType)}
 MESSAGES: dict[str, type[Any]] = {
     name: value
     for name, value in vars(messages).items()
@@ -94,8 +93,9 @@ class Envelope(msgspec.Struct, array_like=True, gc=False, tag="SeeSay 2"):
             raise WireError(f"envelope: {error}") from error
 
     def carrying(self, header: Part, ref: Ref | None = None) -> Envelope:
-        """Return it with a header."""
-        return Envelope(self.node, self.instance, self.sequence, self.sent_ns, self.key, self.flags, ref, msgspec.Raw(header))
+        """Give it a header, and return it."""
+        self.header, self.ref = msgspec.Raw(header), ref
+        return self
 
     def repeated(self) -> Envelope:
         """Return it as that of a value which is repeated for a newcomer."""
@@ -103,8 +103,8 @@ class Envelope(msgspec.Struct, array_like=True, gc=False, tag="SeeSay 2"):
 
 
 class _Array(msgspec.Struct, omit_defaults=True):
-    dtype: str
-    shape: tuple[int, ...]
+    dtype: DType
+    shape: Annotated[tuple[_Natural, ...], msgspec.Meta(max_length=MAX_DIMENSIONS)]
     part: int = 0
     data: bytes = b""
 
@@ -121,10 +121,18 @@ class _Envelope(msgspec.Struct):
     message: Any
 
 
-class _Image(msgspec.Struct):
+class _Picture(msgspec.Struct):
     header: messages.Header
     encoding: messages.Encoding
     data: _Array
+
+
+class _Image(msgspec.Struct):
+    """An Image with its data in the only part: pictures come often, and this takes a third of the general way's time."""
+
+    type: str
+    schema: int
+    message: _Picture
 
 
 class _Call(threading.local):
@@ -146,6 +154,8 @@ def encode(message: Any) -> list[Part]:
 
     Raises WireError for anything that is not a message of `seesay.messages`.
     """
+    if type(message) is messages.Image and (parts := _encode_image(message)) is not None:
+        return parts
     name = type(message).__name__
     if MESSAGES.get(name) is not type(message):
         raise WireError(f"message: expected an instance of one of {', '.join(MESSAGES)}, got {name}")
@@ -168,6 +178,8 @@ def decode(parts: Sequence[Part], expected: type[M], views: bool = False) -> M:
 
     Raises WireError for any other type or schema, and for whatever is truncated, oversized, inconsistent or out of range.
     """
+    if expected is messages.Image and len(parts) == 2 and (image := _decode_image(parts[0], parts[1], views)) is not None:
+        return cast(M, image)
     name = expected.__name__
     decoder = _decoders.get(expected)
     if decoder is None:
@@ -180,10 +192,10 @@ def decode(parts: Sequence[Part], expected: type[M], views: bool = False) -> M:
         head = _head_decoder.decode(parts[0])
         if head.type != name or head.schema != messages.SCHEMA:
             raise WireError(f"expected {name} of schema {messages.SCHEMA}, got {head.type[:64]!r} of schema {head.schema}")
-        message: Any = _decode_image(head.message) if expected is messages.Image else decoder.decode(head.message)
+        message: M = decoder.decode(head.message)
         if len(used) != len(parts) - 1:
             raise WireError(f"{name}: expected {len(used)} array buffers, got {len(parts) - 1}")
-        return cast(M, message)
+        return message
     except (msgspec.MsgspecError, MessageError, UnicodeDecodeError, ValueError, OverflowError, RecursionError) as error:
         raise WireError(f"{name}: {error}") from error
     finally:
@@ -213,29 +225,53 @@ def _decode_array(type_: Any, value: Any) -> NDArray[Any]:
     return _array(msgspec.convert(value, _Array))
 
 
-def _decode_image(header: msgspec.Raw) -> messages.Image:
-    """As the decoder of Image would, in half the time: pictures come often."""
-    image = _image_decoder.decode(header)
-    return messages.Image(image.header, image.encoding, _array(image.data))
+def _encode_image(image: messages.Image) -> list[Part] | None:
+    """None if that is for the general way: a small picture, or one that has to be copied."""
+    data = image.data
+    if data.nbytes <= INLINE_BYTES or not data.flags.c_contiguous:
+        return None
+    array = _Array(_NAMES[data.dtype], data.shape, 1)
+    try:
+        header = _encoder.encode(_Image("Image", messages.SCHEMA, _Picture(image.header, image.encoding, array)))
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return [header, data.data.cast("B")] if len(header) <= MAX_HEADER_BYTES else None
+
+
+def _decode_image(header: Part, data: Part, views: bool) -> messages.Image | None:
+    """None if that is for the general way, which says what is wrong with it."""
+    if len(header) > MAX_HEADER_BYTES:
+        return None
+    try:
+        head = _image_decoder.decode(header)
+        picture = head.message
+        if head.type == "Image" and head.schema == messages.SCHEMA and picture.data.part == 1:
+            return messages.Image(picture.header, picture.encoding, _take(picture.data, data, views))
+    except (msgspec.MsgspecError, MessageError, WireError, UnicodeDecodeError, ValueError, RecursionError):
+        pass
+    return None
 
 
 def _array(ref: _Array) -> NDArray[Any]:
-    part, shape, dtype = ref.part, ref.shape, DTYPES.get(ref.dtype)
-    if dtype is None or len(shape) > MAX_DIMENSIONS or min(shape, default=0) < 0:
-        raise WireError(f"array: expected {', '.join(DTYPES)} and at most {MAX_DIMENSIONS} sides, got {ref.dtype[:16]!r} {shape[:8]}")
-    buffer: Part = ref.data
-    views = False
-    if part:
-        received, used, views = _call.received
-        if part in used or not 1 <= part < len(received):
-            raise WireError(f"array: expected each of the {len(received) - 1} buffers once, got number {part}")
-        used.add(part)
-        buffer = received[part]
+    """The array that is meant, from the message or the parts that came with it."""
+    part = ref.part
+    if not part:
+        return _take(ref, ref.data, False)
+    received, used, views = _call.received
+    if part in used or not 1 <= part < len(received):
+        raise WireError(f"array: expected each of the {len(received) - 1} buffers once, got number {part}")
+    used.add(part)
+    return _take(ref, received[part], views)
+
+
+def _take(ref: _Array, buffer: Part, views: bool) -> NDArray[Any]:
+    """The array in `buffer`: a view of it if that is aligned, and writable unless `views` allows that it is not."""
+    shape, dtype = ref.shape, DTYPES[ref.dtype]
     if math.prod(shape) * dtype.itemsize != len(buffer):
         raise WireError(f"array: expected {shape} {ref.dtype}, got {len(buffer)} bytes")
     array: NDArray[Any] = np.ndarray(shape, dtype, buffer)
     flags = array.flags
-    return array if part and flags.aligned and (flags.writeable or views) else array.copy()
+    return array if (views or flags.writeable) and flags.aligned else array.copy()
 
 
 @cache
