@@ -68,7 +68,10 @@ class Camera:
         _HEAD.pack_into(pixels, 0, self._number, time.monotonic_ns())
 
     def drive(self, send: Callable[[Pixels], object]) -> None:
-        """Run with `send`, which is given a flat `(SIZE,)` picture; in place it takes none of its bytes and calls `stamp` itself."""
+        """Run with `send`, which is given a flat `(SIZE,)` picture; in place it takes none of its bytes and calls `stamp` itself.
+
+        A transport that holds the camera up gets no more than 1.2 times the time.
+        """
         folder = Path(self._task.folder)
         while len(list(folder.glob("ready*"))) < self._task.consumers:
             self._send(send, _WARM_UP)
@@ -76,13 +79,14 @@ class Camera:
         for _ in range(10):
             self._send(send, _WARM_UP)
             time.sleep(1 / 30)
-        own, everyone, begin = time.process_time(), session_cpu_s(), time.monotonic()
-        for number in range(self._task.frames):
-            self._send(send, number)
-            time.sleep(max(0.0, begin + (number + 1) / self._task.fps - time.monotonic()))
+        own, everyone, begin, sent = time.process_time(), session_cpu_s(), time.monotonic(), 0
+        while sent < self._task.frames and time.monotonic() - begin < 1.2 * self._task.frames / self._task.fps:
+            self._send(send, sent)
+            sent += 1
+            time.sleep(max(0.0, begin + sent / self._task.fps - time.monotonic()))
         seconds = time.monotonic() - begin
         own, everyone = time.process_time() - own, session_cpu_s() - everyone
-        result = {"sent_hz": self._task.frames / seconds, "camera_cpu_s": own, "cpu_s": everyone, "processes": len(session_processes())}
+        result = {"sent_hz": sent / seconds, "camera_cpu_s": own, "cpu_s": everyone, "processes": len(session_processes())}
         (folder / "camera.json").write_text(json.dumps(result))
         time.sleep(0.3)
         for _ in range(10):
