@@ -2,6 +2,7 @@
 # make test    run the tests
 # make check   ruff, mypy, import-linter
 # make chaos   kill publishers and subscribers of pictures 200 times under load (minutes); KILLS=...
+# make soak    the whole loop for half an hour with kills: memory, files, ages; MINUTES=...
 # make fuzz    put a million mutated inputs through every decoder (minutes); INPUTS=...
 # make train   train the embedded checkpoints (hours; state in STATE, by default in the cache; goes on where it stopped)
 # make clean   remove what the other targets made
@@ -11,7 +12,7 @@ TASK ?= put the red block in the green bowl
 SEED ?= 0
 BIN := .venv/bin
 
-.PHONY: demo test check chaos fuzz train clean setup
+.PHONY: demo test check chaos fuzz soak train clean setup
 
 demo: setup
 	@$(BIN)/seesay demo "$(TASK)" --seed $(SEED)
@@ -26,9 +27,13 @@ check: setup
 
 INPUTS ?= 1000000
 KILLS ?= 200
+MINUTES ?= 30
 
 chaos: setup
 	$(BIN)/python -m benchmarks.chaos --kills $(KILLS) --json
+
+soak: setup
+	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) --json
 
 fuzz: setup
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
