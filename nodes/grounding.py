@@ -32,6 +32,7 @@ def run(node: Node, config: Config) -> None:
     infos = {name: node.subscribe(topics.CAMERA_INFO.of(camera=name)) for name in config.cameras}
     depths = [node.subscribe(topics.DEPTH.of(camera=name)) for name in config.cameras]
     results: list[Subscriber[Any]] = [*depths, node.subscribe(topics.DETECTIONS), node.subscribe(topics.MASKS)]
+    node.bus.publisher(topics.OBJECTS)   # now, so that nobody misses the first ones
 
     def place(bundle: Bundle) -> None:
         """The figure: ground the results of one picture, tell which object is which, publish."""
