@@ -7,12 +7,13 @@ from typing import Annotated
 
 from seesay import topics
 from seesay.config import LIVE, between
+from seesay.nodes.pictures import Cameras, Pictures
 from seesay.nodes.prompting import PromptsInForce
 from seesay.nodes.runtime import Node
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Cameras):
     """model: "embedded", a Hugging Face id, a local folder or a plug-in.
 
     threshold: least score in [0, 1]; negative takes the model's own.
@@ -20,7 +21,6 @@ class Config:
 
     model: str = "embedded"
     threshold: Annotated[float, between(-1, 1), LIVE] = -1.0
-    cameras: tuple[str, ...] = ("front",)
 
 
 def run(node: Node, config: Config) -> None:
@@ -39,12 +39,7 @@ def run(node: Node, config: Config) -> None:
     if isinstance(detector, Detector):
         share(node, detector)
     prompts = PromptsInForce(node, detector.check)
-    pictures = [node.bus.subscriber(topics.IMAGE.of(camera=name)) for name in config.cameras]
+    pictures = Pictures(node, config)
     node.ready(detector.name)
-    while not node.stop.is_set():
-        node.wait([prompts.mailbox, *pictures], 0.5)
-        words = prompts.newest()
-        for mailbox in pictures:
-            picture = mailbox.take(0)
-            if picture is not None and words is not None:
-                node.publish(topics.DETECTIONS, detector.detect(picture.message, words))
+    for seen in pictures.look(prompts, detector.detect_all):
+        node.publish(topics.DETECTIONS, seen)

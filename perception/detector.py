@@ -14,6 +14,7 @@ from seesay.errors import ModelError, PromptError
 from seesay.messages import Detections, Embeddings, Header, Image, Prompt, PromptSet, PromptVectors
 from seesay.perception.calibration import Calibration, load_calibration
 from seesay.perception.decoding import OVERLAP, clipped_corners, select
+from seesay.perception.device import pick_device
 from seesay.perception.embedded import EMBEDDED, load
 from seesay.perception.owlvit import ImageCode, Owl
 from seesay.perception.pictures import to_rgb
@@ -116,14 +117,3 @@ class Detector:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
         """`seesay.perception.decoding.select` with this detector's threshold and overlap."""
         return select(corners, probabilities, full(prompts), self.threshold, self.overlap)
-
-
-def pick_device(device: str) -> str:
-    """A torch device name; `"auto"` is cuda where there is one. Raises ModelError if there is no such device."""
-    import torch
-
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise ModelError(f"expected a device that is here, got {device!r} without CUDA; use device='cpu'")
-    return device

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from seesay.errors import ModelError
 from seesay.messages import Detections, Header, Image, Prompt, PromptSet
 from seesay.perception.decoding import OVERLAP, clipped_corners, select
-from seesay.perception.detector import pick_device
+from seesay.perception.device import pick_device
 from seesay.perception.embedded import FUSED, Checkpoint, load
 from seesay.perception.fused_text import Captions, Classes
 from seesay.perception.pictures import to_rgb

@@ -13,7 +13,7 @@ from seesay import masks as coding
 from seesay.errors import ModelError
 from seesay.messages import Header, Image, Masks, Prompt, PromptSet
 from seesay.perception.clipseg import ClipSeg, ImageCode
-from seesay.perception.detector import pick_device
+from seesay.perception.device import pick_device
 from seesay.perception.embedded import EMBEDDED, load
 from seesay.perception.pictures import to_rgb
 from seesay.perception.prompts import full

@@ -16,6 +16,7 @@
     │   └── ServiceError  a call that the server refused or failed
     │       ├── ServiceBusy     the server has as many calls as it takes
     │       └── ServiceTimeout  no answer in time
+    ├── DeviceError   a GPU that failed or is gone, or memory that does not suffice
     ├── TransformError    two frames that no known transforms connect at the stamp asked for
     └── StaleError        evidence older than the caller allows
 
@@ -85,6 +86,10 @@ class ServiceBusy(ServiceError):
 
 class ServiceTimeout(ServiceError):
     """No answer came in time. Whether the call was carried out is not known."""
+
+
+class DeviceError(SeeSayError):
+    """A GPU failed or is gone, or a picture does not fit into its memory; another process may have more luck."""
 
 
 class TransformError(SeeSayError):

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,9 @@ from seesay.memory_bus import MemoryBus
 from seesay.messages import Detections, Header, Image, Masks, PromptSet, Source
 from seesay.nodes.runtime import Node, load_node
 from seesay.perception.engines import open_detector, open_segmenter
-from tests.nodes.conftest import LONG
 from tests.perception import tiny, tiny_fused
 
+LONG = 100.0
 PROMPTS = ("a red block", "the bowl")
 DOCS = Path(__file__).parents[2] / "docs" / "perception.md"
 
@@ -54,17 +54,36 @@ def running(run: str, bus: MemoryBus, **parameters: Any) -> Iterator[None]:
         raise failures[0]
 
 
-def answer(bus: AnyBus, topic: topics.Topic[Any], camera: str = "front", prompts: tuple[str, ...] = PROMPTS) -> Any:
-    """Send prompts and a picture to a node that runs, or is about to; return what it says of them."""
+@contextmanager
+def process(session: Path, **parameters: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """A detector node in a process of its own, which does not outlive the test."""
+    command = [sys.executable, "-m", "seesay.nodes.runtime", "detector", "--session", str(session), "--config", json.dumps(parameters)]
+    with subprocess.Popen(command) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+def answer(
+    bus: AnyBus,
+    topic: topics.Topic[Any],
+    camera: str = "front",
+    prompts: tuple[str, ...] = PROMPTS,
+    until: Callable[[], bool] = lambda: False,
+) -> Any:
+    """Send prompts and pictures to a node that runs, or is about to; return what it says of the first that it answers."""
     results, words = bus.subscriber(topic), bus.publisher(topics.PROMPTS)
     pictures = bus.publisher(topics.IMAGE.of(camera=camera))
     words.send(PromptSet(Header(1), 5, prompts))
     assert pictures.wait_for_subscribers(1, LONG)
-    for stamp in range(1, 200):   # a picture that comes before the prompts is not answered
+    for stamp in range(1, 200):   # what comes before the prompts may be left out
         pictures.send(Image(Header(stamp, stamp, source=Source(camera, stamp, stamp)), "rgb8", tiny.picture()))
-        result = results.take(LONG if stamp == 199 else 1.0)
+        result = results.take(0.5)
         if result is not None:
             return result.message
+        if until():
+            break
     raise AssertionError("no answer")
 
 
@@ -79,14 +98,13 @@ def test_the_node_takes_fused_detectors(family: str, tmp_path: Path) -> None:
     assert found.header.source.camera == "front"
 
 
+@pytest.mark.timeout(400)
 def test_a_fused_detector_as_a_process(session: Path, tmp_path: Path) -> None:
     folder = tiny_fused.save(tmp_path / "model", "grounding-dino")
-    config = json.dumps({"model": str(folder), "threshold": 0.0, "cameras": ["wrist"]})
-    command = [sys.executable, "-m", "seesay.nodes.runtime", "detector", "--session", str(session), "--config", config]
-    with Bus(session, "test") as bus, subprocess.Popen(command) as process:
+    with Bus(session, "test") as bus, process(session, model=str(folder), threshold=0.0, cameras=["wrist"]) as child:
         found = answer(bus, topics.DETECTIONS, "wrist")
-        process.terminate()
-        assert process.wait(LONG) == 0
+        child.terminate()
+        assert child.wait(LONG) == 0
     assert found.prompts == PROMPTS
     assert len(found.boxes)
 
