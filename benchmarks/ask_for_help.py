@@ -39,13 +39,11 @@ def judge(decided: Sequence[Decided], calibration: HelpCalibration, target: floa
     help = Help(calibration, target)
     coverage = size = asked = success = 0.0
     for each in decided:
-        assert each.step.choice is not None
-        shares = confidences([candidate.log_score for candidate in each.step.candidates], calibration.temperature)
-        chosen, options = prediction_set(shares, calibration.limit(target)), help.options(each.step)
+        chosen = prediction_set(confidences(each.step, calibration.temperature), calibration.limit(target))
         coverage += held(each, chosen)
         size += len(chosen)
-        asked += bool(options)
-        success += held(each, [i for i, _ in options] or [each.step.choice])
+        asked += len(chosen) != 1
+        success += held(each, [i for i, _ in help.options(each.step)])
     n = len(decided)
     return {"coverage": coverage / n, "set_size": size / n, "help_rate": asked / n, "success_with_help": success / n}
 

@@ -21,8 +21,8 @@ _FILLERS = frozenset(["the", "a", "an", "one", "that", "this", "it", "please", "
 class Help:
     """When a task asks, and what it does without an answer.
 
-    A decision is asked about unless exactly one option is as confident as `target` needs. Without an answer within timeout_s seconds the
-    task takes the best option, stops, or waits as long as it may last.
+    The one option that is as confident as `target` needs is run; where there are several or none, a person is asked. Without an answer
+    within timeout_s seconds the task takes the surest option, stops, or waits as long as it may last.
     """
 
     calibration: HelpCalibration
@@ -38,15 +38,9 @@ class Help:
             raise SkillError(f"without an answer: expected {', '.join(get_args(WithoutAnswer))} after more than 0 s, got {got}: correct it")
 
     def options(self, step: PlanStep) -> list[tuple[int, float]]:
-        """Index and confidence of the candidates to ask about, surest first; none where the choice is clear.
-
-        Where no option is as confident as it takes, the best ones are asked about.
-        """
-        shares = confidences([candidate.log_score for candidate in step.candidates], self.calibration.temperature)
-        chosen = prediction_set(shares, self.calibration.limit(self.target))
-        if step.choice is None or chosen == (step.choice,):
-            return []
-        some = chosen or prediction_set(shares, 1.0)[:3]
+        """Index and confidence of the candidates left open, surest first; the best three where none is as confident as it takes."""
+        shares = confidences(step, self.calibration.temperature)
+        some = prediction_set(shares, self.calibration.limit(self.target)) or prediction_set(shares, 1.0)[:3]
         return [(i, float(shares[i])) for i in some[:MOST_OPTIONS]]
 
 
@@ -70,10 +64,14 @@ class Asking:
 
         failed: the phrase of the last step if it failed; a person who has chosen it is not asked again.
         """
+        self._step = step
         options = self._help.options(step) if self._help else []
+        if self._help is None or not options:
+            return
         again = [i for i, _ in options if failed and failed == self._insisted == step.candidates[i].phrase]
-        self._step = _chosen(step, again[0], "a person has chosen another") if again else step
-        if again or not options or self._help is None:
+        if again or len(options) == 1:
+            why = "a person has chosen another" if again else "less sure when the language model is taken to be less sure of itself"
+            self._step = _chosen(step, (again or [options[0][0]])[0], why)
             return
         self._asked += 1
         wait = self._help.otherwise == "wait"
@@ -108,7 +106,7 @@ class Asking:
         if step is not None and question is not None and not question.answer:
             if not question.until_ns or now_ns < question.until_ns:
                 return None
-            best = step.candidates[step.choice].phrase if question.otherwise == "best" and step.choice is not None else None
+            best = question.options[0] if question.otherwise == "best" else None
             self._close(question, step, best, f"nobody in time: {'the best one was taken' if best else 'stopped'}")
         step, self._step = self._step, None
         return step

@@ -1,8 +1,9 @@
 """Which options a decision leaves open: split conformal prediction over the candidates (KnowNo, Ren et al. 2023, arXiv:2307.01928).
 
-The confidence of an option is its share among the possible ones, `softmax(log score / temperature)`. Calibrated on `n` decisions for
-which it is known what the person meant, the set of all options whose confidence reaches `1 - quantile` holds what is meant with at least
-the target's probability, as long as decisions and calibration are exchangeable and the person answers truly.
+The confidence of an option is its share among the possible ones; the temperature takes away what the language model is too sure of,
+affordances are probabilities already. Calibrated on `n` decisions for which it is known what the person meant, the set of all options whose
+confidence reaches `1 - quantile` holds what is meant with at least the target's probability, as long as decisions and calibration are
+exchangeable and the person answers truly.
 """
 
 from __future__ import annotations
@@ -19,15 +20,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seesay.errors import SkillError
+from seesay.messages import PlanStep
 from seesay.planner.calibration import library_file, table_of
 from seesay.planner.lengths import Length
 from seesay.planner.prompt import Dialogue
 from seesay.planner.skills import Library
 
 
-def confidences(log_scores: ArrayLike, temperature: float = 1.0) -> NDArray[np.float64]:
-    """Shares `(N,)` in [0, 1] of options from their natural-log scores `(N,)`; -inf is impossible and has none; all 0 if all are."""
-    scores = np.asarray(log_scores, float) / temperature
+def confidences(step: PlanStep, temperature: float) -> NDArray[np.float64]:
+    """Shares `(N,)` in [0, 1] of a decision's candidates, `softmax(log p / temperature + log affordance)`; 0 for what is impossible."""
+    scores = np.array([
+        each.log_p_language / temperature + math.log(each.affordance) if each.log_p_language is not None and each.affordance else -math.inf
+        for each in step.candidates
+    ])  # fmt: skip
     top = scores.max(initial=-math.inf)
     if top == -math.inf:
         return np.zeros(len(scores))

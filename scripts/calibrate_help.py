@@ -30,7 +30,7 @@ TEMPERATURES = np.geomspace(0.25, 16, 49)
 
 def surest_right(decided: Decided, temperature: float) -> float:
     """Confidence of what was meant; of several right options that of the surest."""
-    shares = confidences([candidate.log_score for candidate in decided.step.candidates], temperature)
+    shares = confidences(decided.step, temperature)
     return float(max(shares[i] for i in decided.meanings[decided.meant]))
 
 

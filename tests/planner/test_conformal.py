@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seesay.errors import SkillError
+from seesay.messages import Candidate, Header, PlanStep
 from seesay.planner.calibration import Calibration
 from seesay.planner.conformal import HelpCalibration, confidences, load_help, prediction_set, prompt_mark, quantile, save_help
 from seesay.planner.skills import load_library
@@ -50,16 +51,28 @@ def test_coverage_on_exchangeable_data(target: float, n: int) -> None:
     assert target - margin <= covered / trials <= target + 1 / (n + 1) + margin
 
 
+def decision(*terms: tuple[float | None, float]) -> PlanStep:
+    """A decision over candidates of these log-probabilities and affordances."""
+    options = tuple(Candidate(str(i), "pick", {}, log_p, can, 0.0, 0.0) for i, (log_p, can) in enumerate(terms))
+    return PlanStep(Header(0), "i", "do", 1, options, 0)
+
+
 @given(st.lists(st.floats(-50, 0), min_size=1, max_size=8), st.floats(0.5, 8))
 def test_confidences_keep_the_order_and_sum_to_one(scores: list[float], temperature: float) -> None:
-    shares = confidences([*scores, -math.inf], temperature)
+    shares = confidences(decision(*[(score, 0.5) for score in scores], (None, 0.0), (-0.1, 0.0)), temperature)
     assert shares.sum() == pytest.approx(1.0)
-    assert shares[-1] == 0.0
+    assert shares[-2:].tolist() == [0.0, 0.0]
     assert shares[int(np.argmax(scores))] == shares.max()
 
 
+def test_temperature_is_for_the_language_model_alone() -> None:
+    """exp(-2 / 2) x 0.5 against exp(-4 / 2) x 1.0."""
+    shares = confidences(decision((-2.0, 0.5), (-4.0, 1.0)), 2.0)
+    assert shares[0] / shares[1] == pytest.approx(math.exp(1) * 0.5)
+
+
 def test_nothing_possible_has_no_confidence() -> None:
-    assert confidences([-math.inf, -math.inf]).tolist() == [0.0, 0.0]
+    assert confidences(decision((-1.0, 0.0), (-math.inf, 0.5)), 1.0).tolist() == [0.0, 0.0]
     assert prediction_set([0.0, 0.0], math.inf) == ()
 
 

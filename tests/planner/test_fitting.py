@@ -1,0 +1,37 @@
+"""Affordances fitted to outcomes: what was too pessimistic rises, and nothing becomes certain or impossible."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from scripts.calibrate_affordances import BIN, apply, fit, reliability
+from seesay.planner.calibration import Calibration
+
+
+def outcomes(n: int) -> tuple[list[float], list[bool]]:
+    """Raw estimates, and successes with the probability of their square root."""
+    rng = np.random.default_rng(n)
+    raw = rng.uniform(0.01, 0.9, n)
+    return raw.tolist(), (rng.random(n) < np.sqrt(raw)).tolist()
+
+
+def test_a_table_follows_what_happened() -> None:
+    raw, success = outcomes(2000)
+    table = fit(raw, success)
+    assert apply(table, [0.09, 0.25, 0.64]) == pytest.approx([0.3, 0.5, 0.8], abs=0.08)
+    Calibration({"skill": (tuple(table[0]), tuple(table[1]))})   # rising, within 0 and 1
+    figures = reliability(raw, success)
+    assert figures["n"] == 2000
+    assert figures["brier_after"] < figures["brier_before"]
+    assert figures["calibration_error_after"] < 0.1 < figures["calibration_error_before"]
+
+
+def test_nothing_is_certain_and_what_was_never_seen_is_not_likely() -> None:
+    table = fit([0.9] * BIN, [True] * BIN)
+    assert apply(table, [0.0, 0.9, 1.0]) == pytest.approx([0.0, (BIN + 1) / (BIN + 2), (BIN + 1) / (BIN + 2)])
+    assert apply(table, [0.01])[0] < 0.02
+
+
+def test_a_few_outcomes_make_one_bin() -> None:
+    assert fit([0.2, 0.8], [False, True]) == ([0.0, 0.5], [0.0, 0.5])
