@@ -5,7 +5,8 @@
 
 Two publishers and two subscribers are processes of their own; this process subscribes too and outlives them all. A picture holds one value
 everywhere, which follows from its number, so that a picture that is half one and half another shows. Pictures are lent and copied in
-turns. A subscriber looks at one in place or copies it, in turns, and checks all pixels of what it was told is whole.
+turns. A subscriber looks at one in place or copies it, in turns, and checks all pixels of what it was told is whole. At the end each
+publisher is stopped by SIGSTOP until this process knows, and goes on.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import os
 import random
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -38,6 +40,7 @@ WAIT_S = 30.0
 BARS = {
     "torn_delivered": ("<=", 0), "pictures": (">=", 10_000), "back_median_s": ("<=", 1.0), "files_left": ("<=", 0),
     "descriptors_grown": ("<=", 0), "unnoticed": ("<=", 0), "memory_grown_mb": ("<=", 32.0),
+    "stop_noticed_max_s": ("<=", 2.5), "stop_healed_max_s": ("<=", 0.5),
 }  # fmt: skip
 
 
@@ -88,6 +91,9 @@ class Checker:
         self.torn += not low == high == value_of(image.header.sequence, image.header.stamp_ns)
         self.pictures += 1
         self.lives[received.publisher] = image.header.stamp_ns
+
+    def alive(self, camera: str) -> bool:
+        return self._inputs[PUBLISHERS.index(camera)].stats.alive
 
     def noticed_by_bus(self) -> int:
         return self.noticed + sum(subscriber.stats.torn for subscriber in self._inputs)
@@ -161,6 +167,7 @@ def run(kills: int, seed: int = 0, pause_s: float = 0.3) -> dict[str, Any]:
                     back_s.append(time.monotonic() - began)
                 else:
                     unnoticed += 1
+            stops = [_stop(child, checker) for child in children if child.role is publish]
             grown = own.num_fds() - descriptors
             memory_mb = (own.memory_info().rss - memory) / 2**20
             for child in children:
@@ -174,8 +181,20 @@ def run(kills: int, seed: int = 0, pause_s: float = 0.3) -> dict[str, Any]:
         "kills": kills, "pictures": checker.pictures + sum(child.pictures for child in children),
         "torn_delivered": checker.torn + sum(child.torn for child in children), "torn_noticed": checker.noticed_by_bus(),
         "back_median_s": statistics.median(back_s) if back_s else None, "back_max_s": max(back_s, default=None), "unnoticed": unnoticed,
+        "stop_noticed_max_s": max(noticed for noticed, _ in stops), "stop_healed_max_s": max(healed for _, healed in stops),
         "descriptors_grown": grown, "memory_grown_mb": memory_mb, "files_left": len(files),
     }  # fmt: skip
+
+
+def _stop(child: Child, checker: Checker) -> tuple[float, float]:
+    """How many seconds it takes the bus to say that a publisher which SIGSTOP holds is not alive, and after SIGCONT that it is."""
+    seconds = []
+    for order, alive in ((signal.SIGSTOP, False), (signal.SIGCONT, True)):
+        child.process.send_signal(order)
+        began = time.monotonic()
+        _run_until(checker, lambda alive=alive: checker.alive(child.name) is alive, WAIT_S)   # type: ignore[misc]
+        seconds.append(time.monotonic() - began)
+    return seconds[0], seconds[1]
 
 
 def _works(child: Child, checker: Checker) -> bool:
