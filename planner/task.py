@@ -94,7 +94,7 @@ class Task:
         self._max_steps = max_steps
         self._max_failures = max_failures
         self._patience_ns = int(patience_s * 1e9)
-        self._deadline_ns = now_ns + int(timeout_s * 1e9)
+        self._begun_ns, self._deadline_ns = now_ns, now_ns + int(timeout_s * 1e9)
         self._evidence_from_ns = 0
         self._looking_since_ns = now_ns
         self._header = Header(now_ns)
@@ -127,6 +127,8 @@ class Task:
         if self.ended is not None:
             return End(self.ended)
         self._header = Header(now_ns, len(self.history)) if objects is None else _header(objects, now_ns, len(self.history))
+        if now_ns < self._begun_ns:   # a simulator or a recording began anew
+            return self._end("cancelled", "the clock was set back to before the task began: give the instruction again")
         if now_ns > self._deadline_ns:
             return self._end("timeout", f"the time for the task is over after {_count(len(self.history))}")
         try:

@@ -160,6 +160,15 @@ def test_timeout_and_cancel(table: Objects) -> None:
     assert ended(task.advance(table, 12 * S))[0] == "cancelled"
 
 
+def test_a_clock_that_is_set_back_ends_the_task(table: Objects) -> None:
+    """Its deadline, and the time from which on pictures count, would be reached only when all that time has passed once more."""
+    task = start()
+    assert isinstance(task.advance(table, 10 * S), Act)
+    outcome, message = ended(task.advance(scene(at_s=0.1), S // 10))
+    assert outcome == "cancelled"
+    assert "clock was set back" in message
+
+
 def test_results_of_other_goals_are_ignored(table: Objects) -> None:
     task = start()
     move = task.advance(table, 10 * S)
