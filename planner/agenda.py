@@ -71,6 +71,18 @@ class Agenda:
         moved = {goal.thing for goal in self.goals}
         self.goals += [goal for goal in goals if first or goal.thing not in moved]
 
+    def settle(self, option: Option) -> bool:
+        """Take an option for what the instruction means, if that is one thing to one place; tell whether it is.
+
+        For an instruction that was unclear (`update` has raised) until a person chose.
+        """
+        wanted = [phrase for clause in self._clauses for phrase in (*clause.things, *clause.target)]
+        skill = None if option.relation is None else self._library.skill(option.skill)
+        if skill is None or len(self._clauses) != 1 or len(wanted) != 2 or any(phrase.number != 1 for phrase in wanted):
+            return False
+        self.goals, self._clauses = [Goal(option, option.arguments[skill.picks], option.arguments[skill.goes_to])], ()
+        return True
+
     def next(self, objects: Objects, verify: bool = True) -> Subtask:
         """The first goal that is not reached; the last one, as done, when all are."""
         self._open = [goal for goal in self.goals if not self._is_reached(goal, objects, verify)]

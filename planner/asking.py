@@ -45,14 +45,17 @@ class Help:
 
 
 class Asking:
-    """The decisions of one task on their way through a person's hands, one at a time. help: None to ask never."""
+    """The decisions of one task on their way through a person's hands, one at a time. help: None to ask never.
+
+    question: the newest, open as long as it has no answer. insisted: the phrase that a person has chosen last, "" for none.
+    """
 
     def __init__(self, help: Help | None) -> None:
         self.question: Question | None = None
         self._help = help
         self._step: PlanStep | None = None
         self._asked = 0
-        self._insisted = ""
+        self.insisted = ""
 
     @property
     def pending(self) -> bool:
@@ -68,7 +71,7 @@ class Asking:
         options = self._help.options(step) if self._help else []
         if self._help is None or not options:
             return
-        again = [i for i, _ in options if failed and failed == self._insisted == step.candidates[i].phrase]
+        again = [i for i, _ in options if failed and failed == self.insisted == step.candidates[i].phrase]
         if again or len(options) == 1:
             why = "a person has chosen another" if again else "less sure when the language model is taken to be less sure of itself"
             self._step = _chosen(step, (again or [options[0][0]])[0], why)
@@ -94,7 +97,7 @@ class Asking:
         if question_id and question_id != question.id:
             raise SkillError("expected an answer to the question that is open, got one to another: look at it and answer again")
         phrase = read_answer(text, question.options, [each.phrase for each in step.candidates if each.affordance > 0.0])
-        self._insisted = phrase or ""
+        self.insisted = phrase or ""
         return self._close(question, step, phrase, f"a person: {phrase or 'none of them'}")
 
     def settled(self, now_ns: int) -> PlanStep | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from seesay.messages import Objects
-from seesay.planner.relations import find, moved
+from seesay.planner.relations import evidence_ns, find, moved
 from seesay.planner.skills import Library, Option
 
 
@@ -23,6 +23,5 @@ def expected(option: Option, library: Library, objects: Objects) -> Objects:
     else:
         rise = (thing.extent[2] + support.extent[2]) / 2 if option.relation == "on" else 0.01
         position = support.position + np.array([0.0, 0.0, rise])
-    newest = objects.header.source.stamp_ns if objects.header.source else objects.header.stamp_ns
-    there = replace(thing, position=position, status="visible", last_seen_ns=newest)
+    there = replace(thing, position=position, status="visible", last_seen_ns=evidence_ns(objects))
     return replace(objects, objects=tuple(there if other.id == thing.id else other for other in objects.objects))

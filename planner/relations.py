@@ -24,6 +24,11 @@ HELD_FORCE = 0.5
 """Newtons from which on the gripper holds something."""
 
 
+def evidence_ns(objects: Objects) -> int:
+    """Stamp of the newest picture behind the objects."""
+    return objects.header.source.stamp_ns if objects.header.source else objects.header.stamp_ns
+
+
 def score_of(thing: Object, name: str) -> float:
     """Score in [0, 1] under which an object goes by that name; 0 if it does not."""
     scores = [alternative.score for alternative in thing.alternatives if alternative.label == name]
@@ -82,7 +87,7 @@ def holds(option: Option, library: Library, objects: Objects) -> bool | None:
     skill = library.skill(option.skill)
     thing = moved(option, library, objects)
     goal = option.arguments.get(skill.goes_to, "")
-    newest = objects.header.source.stamp_ns if objects.header.source else objects.header.stamp_ns
+    newest = evidence_ns(objects)
     if option.relation is None or thing is None or thing.status != "visible" or newest - thing.last_seen_ns > NOW_S * 1e9:
         return None
     if goal in library.places:

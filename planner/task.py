@@ -26,7 +26,7 @@ from seesay.planner.expansion import Unseen
 from seesay.planner.instructions import check_instruction, named_objects
 from seesay.planner.prompt import StepRecord
 from seesay.planner.reading import read
-from seesay.planner.relations import find, holds
+from seesay.planner.relations import evidence_ns, find, holds
 from seesay.planner.saycan import SayCan
 from seesay.planner.scene import Unclear
 from seesay.planner.skills import DONE
@@ -101,6 +101,7 @@ class Task:
         self._goal: SkillGoal | None = None
         clauses = read(instruction.text, saycan.library) if expand else None
         self._agenda = Agenda(clauses, saycan.library) if clauses else None
+        self._unclear: Agenda | None = None
         self._anchors = Anchors()
         self._check = verify
         self._doubted_ns = 0
@@ -137,7 +138,7 @@ class Task:
             return self._end("refused", str(error))
         if self._goal is not None:
             return Wait(f"running: {self._goal.phrase}")
-        if objects is None or _evidence_ns(objects) < self._evidence_from_ns:
+        if objects is None or evidence_ns(objects) < self._evidence_from_ns:
             return Wait("waiting for a picture of how things stand now")
         objects = self._anchors.apply(objects)
         if self._asking.pending:
@@ -184,7 +185,11 @@ class Task:
             return Wait("waiting for a person's answer")
         if step.choice is None:
             return self._end("cancelled", f"asked what to do next, {step.answer}", step)
-        agenda, chosen = self._agenda, step.candidates[step.choice]
+        chosen = step.candidates[step.choice]
+        asked = chosen.phrase == self._asking.insisted
+        if asked and self._unclear and self._unclear.settle(option_of(self._saycan.library, chosen.phrase)):
+            self._agenda = self._unclear
+        agenda = self._agenda
         subtask = agenda.next(objects, self._check) if agenda else None
         if chosen.skill == DONE:
             if agenda and not agenda.finish():
@@ -222,8 +227,8 @@ class Task:
         if holds(option, self._saycan.library, objects) is not False:
             self._doubted_ns = 0
             return False
-        if not self._doubted_ns or _evidence_ns(objects) <= self._doubted_ns:
-            self._doubted_ns = self._doubted_ns or _evidence_ns(objects)
+        if not self._doubted_ns or evidence_ns(objects) <= self._doubted_ns:
+            self._doubted_ns = self._doubted_ns or evidence_ns(objects)
             return True
         self._doubted_ns = 0
         self.history[-1] = StepRecord(phrase, False, "it is seen elsewhere")
@@ -239,7 +244,7 @@ class Task:
             except Unseen as unseen:
                 return [str(unseen)]
             except Unclear:
-                self._agenda = None
+                self._unclear, self._agenda = self._agenda, None
         return []
 
     def _wanted(self, objects: Objects) -> list[str]:
@@ -279,11 +284,6 @@ class Task:
 
 def _header(objects: Objects, now_ns: int, sequence: int) -> Header:
     return Header(now_ns, sequence, objects.header.frame_id, objects.header.clock, objects.header.source)
-
-
-def _evidence_ns(objects: Objects) -> int:
-    """Stamp of the newest picture behind the objects."""
-    return objects.header.source.stamp_ns if objects.header.source else objects.header.stamp_ns
 
 
 def _seen(objects: Objects, name: str) -> bool:

@@ -22,14 +22,20 @@ RED, BLUE, CORNER = (
 UNCLEAR = "put the block in the green bowl"
 
 
-def saycan(blue: float = -1.5) -> SayCan:
-    """Red into the bowl is a little likelier than blue."""
-    return SayCan(LIBRARY, ScriptedScorer({RED: -1.0, BLUE: blue}))
+def saycan(blue: float = -1.5, after: float = -20.0) -> SayCan:
+    """Red into the bowl is a little likelier than blue until a step has succeeded; after: of `done` from then on."""
+    first = {RED: -1.0, BLUE: blue}
+
+    def script(context: str, phrase: str) -> float:
+        turn = context.rpartition("Robot: ")[2]
+        return first.get(phrase, -20.0) if turn == "1. " or "(failed)" in turn else after if phrase == "done" else -20.0
+
+    return SayCan(LIBRARY, ScriptedScorer(script))
 
 
-def asking(otherwise: WithoutAnswer = "best", instruction: str = UNCLEAR, blue: float = -1.5) -> Task:
+def asking(otherwise: WithoutAnswer = "best", instruction: str = UNCLEAR, blue: float = -1.5, after: float = -20.0) -> Task:
     help = Help(CALIBRATION, 0.8, timeout_s=20.0, otherwise=otherwise)
-    return Task(order(instruction), saycan(blue), 10 * S, help=help)
+    return Task(order(instruction), saycan(blue, after), 10 * S, help=help)
 
 
 def later(objects: Objects, at_s: float) -> Objects:
@@ -146,6 +152,35 @@ def test_a_chosen_step_that_failed_is_tried_again_without_asking(table: Objects)
     again = task.advance(later(table, 14), 14 * S)
     assert isinstance(again, Act)
     assert (again.goal.phrase, again.step.asked) == (BLUE, ())
+
+
+def test_what_a_person_chose_is_what_the_instruction_means(table: Objects) -> None:
+    """Once the blue block is seen in the bowl it is done, though the red one would fit the words as well."""
+    task = asking(after=-0.1)
+    task.advance(table, 10 * S)
+    task.answer("", "blue")
+    move = task.advance(later(table, 12), 12 * S)
+    assert isinstance(move, Act)
+    task.report(SkillResult(move.goal.header, move.goal.id, "succeeded", ""), 13 * S)
+    bowl, red = thing(3, "green bowl", 0.05, 0.08, size=0.12, seen_s=14), thing(1, "red block", -0.1, -0.05, seen_s=14)
+    end = task.advance(scene(bowl, red, thing(2, "blue block", 0.05, 0.08, 0.04, seen_s=14), at_s=14), 14 * S)
+    assert isinstance(end, End)
+    assert (end.result.outcome, end.result.message) == ("done", "done after one step")
+    assert end.step is not None
+    assert end.step.subtask == "put the blue block in the green bowl"
+
+
+def test_of_several_steps_only_the_first_is_settled(table: Objects) -> None:
+    task = asking(instruction="put the block in the green bowl and the other block in the yellow bowl")
+    task.advance(table, 10 * S)
+    task.answer("", "blue")
+    move = task.advance(later(table, 12), 12 * S)
+    assert isinstance(move, Act)
+    assert move.step.subtask == ""
+    task.report(SkillResult(move.goal.header, move.goal.id, "failed", ""), 13 * S)
+    again = task.advance(later(table, 14), 14 * S)
+    assert isinstance(again, Act)
+    assert again.step.subtask == ""
 
 
 @pytest.mark.parametrize(
