@@ -10,6 +10,7 @@ import typer
 
 from seesay.errors import SeeSayError, UserError
 from seesay.nodes import (
+    cli_ask,
     cli_bag,
     cli_demo,
     cli_doctor,
@@ -33,6 +34,7 @@ app = typer.Typer(
 cli_bag.add(app)
 cli_demo.add(app)
 cli_find.add(app)
+cli_ask.add(app)
 cli_launch.add(app)
 cli_topic.add(app)
 cli_node.add(app)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import tempfile
 from collections.abc import Iterator
 
@@ -11,7 +13,9 @@ import pytest
 from seesay import topics
 from seesay.bus import Bus
 from seesay.config import Launch, NodeSpec
+from seesay.errors import ConfigError, ServiceError
 from seesay.messages import AskRequest, Header, Instruction, Sightings
+from seesay.nodes.ask import run_ask, seconds
 from seesay.nodes.supervisor import Supervisor
 from seesay.services import ASK
 from seesay.sim.tasks import demo_task
@@ -66,3 +70,47 @@ def test_what_is_gone_was_last_seen_where_it_lay(bus: Bus) -> None:
     assert newest.age_s > 0.2
     bowl = ask(bus, "a green bowl").sightings[0]
     assert bowl.source.stamp_ns > newest.source.stamp_ns
+
+
+def test_the_answer_holds_what_was_asked_for(bus: Bus) -> None:
+    everything, one = ask(bus, "a red block", "a green bowl", limit=50), ask(bus, "a red block", camera="side", limit=1)
+    assert {seen.prompt for seen in everything.sightings} == {"a red block", "a green bowl"}
+    assert {seen.source.camera for seen in one.sightings} == {"side"}
+    assert len({seen.source for seen in one.sightings}) == 1
+    assert one.searched < everything.searched
+    ages = [seen.age_s for seen in everything.sightings if seen.prompt == "a red block"]
+    assert ages == sorted(ages)
+    late = ask(bus, "a red block", within_s=1e-3)
+    assert (late.searched, late.sightings) == (0, ())
+
+
+def test_bad_questions_are_refused_with_a_sentence(bus: Bus) -> None:
+    for prompts, limit, sentence in (((), 3, "1 to 100 prompts"), (("cup",), 0, "limit of 1 to 1000"), (("cup " * 99,), 3, "tokens")):
+        with pytest.raises(ServiceError, match=sentence):
+            ask(bus, *prompts, limit=limit)
+
+
+def test_the_command_tells_people_and_programs(bus: Bus, capsys: pytest.CaptureFixture[str]) -> None:
+    session = str(bus.directory)
+    assert run_ask(["a red block"], "10m", "", 1, False, session) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "a red block"
+    place = r"at \(-?\d\.\d{3}, -?\d\.\d{3}, -?\d\.\d{3}\) m"
+    assert re.fullmatch(rf" +\d+\.\d s ago  (front|side), score 0\.\d\d, {place}, box \d+, \d+, \d+, \d+", lines[1])
+    assert run_ask(["a red block"], "", "front", 2, True, session) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert len(told["sightings"][0]["position"]) == 3
+    assert told["sightings"][0]["source"]["camera"] == "front"
+    assert run_ask(["a red block"], "0.001s", "side", 1, False, session) == 1
+    assert capsys.readouterr().out == "a red block: not seen in the 0 pictures of side of the last 0.001s that are remembered\n"
+
+
+@pytest.mark.parametrize(("text", "value"), [("", 0.0), ("30", 30.0), ("30s", 30.0), ("1.5 m", 90.0), ("2h", 7200.0)])
+def test_since_in_words(text: str, value: float) -> None:
+    assert seconds(text) == value
+
+
+@pytest.mark.parametrize("text", ["soon", "-3s", "0s", "3 days", "nan"])
+def test_since_that_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"--since: expected a time such as 30s"):
+        seconds(text)
