@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seesay import topics
-from seesay.messages import ClockTick
+from seesay.messages import ClockTick, TaskResult
 from seesay.nodes.runtime import Node
 from seesay.sim.cameras import Cameras
 from seesay.sim.tasks import demo_task
@@ -28,6 +28,7 @@ def run(node: Node, config: Config) -> None:
                 joint = world.model.body(order.message.text).jntadr[0]
                 start = world.model.jnt_qposadr[joint]
                 world.data.qpos[start : start + 3] = 5.0, 5.0, 0.1
+                node.publish(topics.TASK_RESULT, TaskResult(world.header(), order.message.id, "done", "taken away"))
             world.step(0.1)
             node.publish(topics.CLOCK, ClockTick(world.header()))
             for camera in cameras.names:
