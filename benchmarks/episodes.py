@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
@@ -54,28 +54,6 @@ class Episode:
     steps: int
     simulated_s: float
     choices: tuple[str, ...]
-
-
-class Remembering:
-    """A scorer that asks another one only once for the same context and phrase: the conditions share histories, so they share scores."""
-
-    def __init__(self, scorer: LanguageScorer, everything: Sequence[str]) -> None:
-        self._scorer, self._everything = scorer, tuple(everything)
-        self._known: dict[tuple[str, str, str], float] = {}
-
-    @property
-    def name(self) -> str:
-        return self._scorer.name
-
-    def warm(self, context: str) -> None:
-        self._scorer.warm(context)
-
-    def score(self, context: str, phrases: Sequence[str], terminator: str = "\n") -> list[float]:
-        if any((context, phrase, terminator) not in self._known for phrase in phrases):
-            wanted = tuple(dict.fromkeys([*self._everything, *phrases]))
-            for phrase, value in zip(wanted, self._scorer.score(context, wanted, terminator), strict=True):
-                self._known[context, phrase, terminator] = value
-        return [self._known[context, phrase, terminator] for phrase in phrases]
 
 
 def to_view(view: CameraView) -> View:

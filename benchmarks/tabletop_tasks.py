@@ -18,7 +18,8 @@ from rich.progress import track
 
 from benchmarks import notebook
 from benchmarks.common import cache, circumstances, show
-from benchmarks.episodes import Remembering, as_row, run_episode
+from benchmarks.episodes import as_row, run_episode
+from benchmarks.score_cache import Remembering
 from seesay.perception import Detector, Segmenter
 from seesay.planner.skills import load_library
 from seesay.planner.transformers_scorer import TransformersScorer

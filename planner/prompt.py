@@ -10,6 +10,7 @@ from seesay.errors import SkillError
 from seesay.planner.skills import Library
 
 LONGEST_INSTRUCTION = 400
+NEUTRAL = "Help me."
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,18 @@ class Dialogue:
         """
         steps = [record.phrase if record.succeeded else f"{record.phrase} (failed)" for record in history]
         return self.base(drop) + _turn(clean_instruction(instruction)) + _numbered(steps, self.terminator) + f"{len(steps) + 1}. "
+
+
+def neutral_context(context: str) -> str:
+    """A dialogue's context with an instruction in the last turn that asks for nothing, and only the last step after it.
+
+    What a model says to it is what it says whatever is asked for. One step, so that there are few such contexts and each is scored once.
+    """
+    examples, turn, last = ("\n" + context).rpartition("\nHuman: ")
+    if not turn:
+        return "Robot: 1. "
+    steps = [line.partition(". ")[2] for line in last.split("\n")[1:-1]]
+    return f"{examples}{turn}{NEUTRAL}\nRobot: "[1:] + _numbered(steps[-1:], "\n") + f"{min(len(steps), 1) + 1}. "
 
 
 def clean_instruction(text: str) -> str:

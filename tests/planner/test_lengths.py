@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from seesay.errors import ConfigError
+from seesay.planner import prompt
 from seesay.planner.language import LanguageScorer, ScriptedScorer, SearchingScorer
 from seesay.planner.lengths import Length, LengthScorer, TokenScorer
+from seesay.planner.prompt import Dialogue, StepRecord, neutral_context
+from seesay.planner.skills import load_library
 from tests.planner.tiny import PHRASES, SHORT, close
 
 NEUTRAL = "Robot : 1 . "
@@ -20,14 +25,15 @@ def test_each_policy_by_hand(scorer: Any, length: Length) -> None:
     assert isinstance(scorer, TokenScorer)
     tokens = scorer.score_tokens(SHORT, PHRASES, ".")
     sums, neutral = [sum(row) for row in tokens], scorer.score(NEUTRAL, PHRASES, ".")
-    gains = [a - b for a, b in zip(sums, neutral, strict=True)]
+    shares = np.exp(neutral) / np.sum(np.exp(neutral))
+    gains = [a - (1.0 - np.sum(shares**2)) * b for a, b in zip(sums, neutral, strict=True)]
     expected = {
         "sum": sums,
         "mean_token": [total / len(row) for total, row in zip(sums, tokens, strict=True)],
         "per_byte": [total / (len(phrase) + 1) for total, phrase in zip(sums, PHRASES, strict=True)],
         "pmi": [gain - max(gains) for gain in gains],
     }[length]
-    policy = LengthScorer(scorer, length, NEUTRAL)
+    policy = LengthScorer(scorer, length, lambda context: NEUTRAL)
     assert isinstance(policy, LanguageScorer)
     assert not isinstance(policy, SearchingScorer)
     assert close(policy.score(SHORT, PHRASES, "."), expected)
@@ -55,12 +61,31 @@ def test_bytes_are_those_of_utf8() -> None:
     assert LengthScorer(ScriptedScorer({}, -11.0), "per_byte").score("", ["isn\u2019t", "abcdefghij"]) == [-11.0 / 8, -1.0]
 
 
-def test_pmi_asks_for_the_neutral_prompt_once() -> None:
-    scripted = ScriptedScorer(lambda context, phrase: {"a": -9.0, "b": -2.0}[phrase] if context == NEUTRAL else -3.0)
-    policy = LengthScorer(scripted, "pmi", NEUTRAL)
+def test_pmi_takes_off_what_is_said_anyway_once_asked() -> None:
+    """Two phrases that a neutral prompt finds equally probable but for a factor of 3: a fair share of it is taken off."""
+    alone = {"a": math.log(0.75), "b": math.log(0.25)}
+    scripted = ScriptedScorer(lambda context, phrase: alone[phrase] if context == NEUTRAL else -3.0)
+    policy = LengthScorer(scripted, "pmi", lambda context: NEUTRAL)
+    share = 1.0 - 0.75**2 - 0.25**2
     for _ in range(3):
-        assert policy.score("x", ["a", "b"]) == [0.0, -7.0]
+        assert policy.score("x", ["a", "b"]) == pytest.approx([-share * math.log(3.0), 0.0])
     assert [context for context, _ in scripted.calls] == [NEUTRAL, "x", "x", "x"]
+
+
+def test_pmi_leaves_what_follows_whatever_is_asked() -> None:
+    anyway, asked = {"a": -1e-9, "b": -30.0}, {"a": -0.1, "b": -2.4}
+    scripted = ScriptedScorer(lambda context, phrase: (anyway if context == NEUTRAL else asked)[phrase])
+    assert LengthScorer(scripted, "pmi", lambda context: NEUTRAL).score("x", ["a", "b"]) == pytest.approx([0.0, -2.3], abs=1e-6)
+
+
+def test_the_neutral_prompt_of_a_dialogue() -> None:
+    dialogue = Dialogue(load_library("kitchen"))
+    steps = [StepRecord("find a tea"), StepRecord("pick up the tea", False)]
+    for some in ([], steps[:1], steps):
+        assert neutral_context(dialogue.context("Bring me a tea.", some)) == dialogue.context(prompt.NEUTRAL, some[-1:])
+    bare = Dialogue(replace(dialogue.library, introduction="", examples=()))
+    assert neutral_context(bare.context("Bring me a tea.", steps)) == "Human: Help me.\nRobot: 1. pick up the tea (failed)\n2. "
+    assert neutral_context("no dialogue") == "Robot: 1. "
 
 
 def test_impossible_phrases_stay_impossible() -> None:
