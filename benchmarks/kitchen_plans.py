@@ -45,7 +45,7 @@ DATA = Path(__file__).parent / "data" / "kitchen"
 LIKELY = 0.5
 """Affordance from which on a step counts as feasible."""
 UNSEEN = 0.02
-"""p(success) of searching for what is not seen. The whole kitchen is in view, so this is the share of absent things that noisy eyes missed."""
+"""p(success) of searching for what is not seen: with the whole kitchen in view, the share of unseen kinds that are there but missed."""
 BARS = {"p_value_combined_vs_language": ("<=", 0.05)}
 CONDITIONS: dict[str, tuple[Mode | None, Eyes]] = {
     "combined": ("combined", "noisy"),

@@ -93,7 +93,8 @@ class AffordanceModel:
         last = next((o.skill for o in library.candidates() if history and o.phrase == history[-1].phrase), None) if skill.undoes else None
         if last is not None and last == skill.undoes and history[-1].succeeded:
             return [(0.1, "would only undo the last step")]
-        return []
+        wanting = [each for each in skill.useful if satisfied(each, option.arguments, library.places, objects, gripper) is False]
+        return [(0.1, f"of little use unless {wanting[0]}")] if wanting else []
 
     def _done(self, library: Library, objects: Objects, history: Sequence[StepRecord]) -> Affordance:
         """A constant, lowered where nothing was done, the last step failed, or its effect is seen not to hold."""

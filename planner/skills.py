@@ -7,7 +7,7 @@ import math
 import string
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
@@ -36,8 +36,8 @@ class Skill:
     """One skill. `name` is the executor's. `gripper` is what it must be before ("any", "empty", "full").
 
     picks, goes_to: arguments that are grasped and put to, "" for none. success: probability in [0, 1] where nothing speaks against it.
-    searches: argument that need not be seen, "" for none. needs, effects: conditions before and after it. undoes: skill whose result it
-    takes back if it comes right after it, "" for none.
+    searches: argument that need not be seen, "" for none. needs, effects: conditions before and after it. useful: conditions without which
+    it can be done and rarely serves. undoes: skill whose result it takes back if it comes right after it, "" for none.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Skill:
     searches: str = ""
     needs: tuple[Condition, ...] = ()
     effects: tuple[Condition, ...] = ()
+    useful: tuple[Condition, ...] = ()
     undoes: str = ""
 
 
@@ -132,8 +133,7 @@ class Library:
         return [dict(zip(form.arguments, values, strict=True)) for values in itertools.product(*groups)]
 
     def _group(self, form: Form, argument: str) -> tuple[str, ...]:
-        group = form.arguments[argument]
-        return tuple(self.objects[group] if group in self.objects else self.place_groups[group])
+        return tuple({**self.place_groups, **self.objects}[form.arguments[argument]])
 
 
 def load_library(source: str | Path = "tabletop") -> Library:
@@ -192,7 +192,7 @@ def _example(entry: Any) -> Example:
 
 
 def _skill(entry: Any) -> Skill:
-    _known("a skill", entry, {"name", "forms", "gripper", "picks", "goes_to", "success", "searches", "needs", "effects", "undoes"})
+    _known("a skill", entry, {each.name for each in fields(Skill)})
     return Skill(
         name=_typed(entry, "name", str),
         forms=_each(entry, "forms", _form),
@@ -203,6 +203,7 @@ def _skill(entry: Any) -> Skill:
         searches=_typed(entry, "searches", str, ""),
         needs=_each(entry, "needs", Condition.read),
         effects=_each(entry, "effects", Condition.read),
+        useful=_each(entry, "useful", Condition.read),
         undoes=_typed(entry, "undoes", str, ""),
     )
 
@@ -247,7 +248,6 @@ def _check(library: Library) -> None:
     """Raise SkillError unless groups, arguments and phrases fit together."""
     if not library.skills:
         raise SkillError(f"the library {library.name!r} has no skills: add one")
-    groups = {*library.objects, *library.place_groups}
     for group, names in library.place_groups.items():
         for name in names:
             if name not in library.places:
@@ -256,7 +256,7 @@ def _check(library: Library) -> None:
         with part("skills", number):
             if skill.name in [other.name for other in library.skills[:number]]:
                 raise Misplaced(f"expected every skill once, got {skill.name!r} again: rename one", ("name",))
-            _check_skill(skill, library, groups)
+            _check_skill(skill, library, {*library.objects, *library.place_groups})
     if not 0.0 <= library.done_affordance <= 1.0:
         raise Misplaced(f"expected the affordance of done within 0 and 1, got {library.done_affordance}: correct it", ("done",))
     seen: set[str] = {library.done_phrase}
@@ -278,19 +278,19 @@ def _check_skill(skill: Skill, library: Library, groups: set[str]) -> None:
         with part("forms", number):
             _check_form(form, groups)
     arguments = {argument for form in skill.forms for argument in form.arguments}
-    for key, names in (("picks", [skill.picks]), ("goes_to", [skill.goes_to]), ("searches", [skill.searches]),
-                       ("needs", [c.name for c in skill.needs]), ("effects", [c.name for c in skill.effects])):  # fmt: skip
-        for name in names:
-            if name and name not in arguments and not (key in ("needs", "effects") and name in library.places):
+    for key in ("picks", "goes_to", "searches", "needs", "effects", "useful"):
+        value = getattr(skill, key)
+        for name in [value] if isinstance(value, str) else [condition.name for condition in value]:
+            if name and name not in arguments and (isinstance(value, str) or name not in library.places):
                 raise Misplaced(f"{key}: expected an argument ({', '.join(sorted(arguments))}), got {name!r}: correct it", (key,))
     if skill.undoes and skill.undoes not in [each.name for each in library.skills]:
         raise Misplaced(f"undoes: expected the name of a skill, got {skill.undoes!r}: correct it", ("undoes",))
 
 
 def _check_form(form: Form, groups: set[str]) -> None:
-    fields = {name for _, name, _, _ in string.Formatter().parse(form.phrase) if name is not None}
-    if not form.phrase.strip() or fields != set(form.arguments):
-        message = f"phrase {form.phrase!r}: expected fields {sorted(form.arguments)}, got {sorted(fields)}: make them agree"
+    named = {name for _, name, _, _ in string.Formatter().parse(form.phrase) if name is not None}
+    if not form.phrase.strip() or named != set(form.arguments):
+        message = f"phrase {form.phrase!r}: expected fields {sorted(form.arguments)}, got {sorted(named)}: make them agree"
         raise Misplaced(message, ("phrase",))
     for group in form.arguments.values():
         if group not in groups:

@@ -109,6 +109,7 @@ def test_minimal_file_and_missing_ones(tmp_path: Path) -> None:
         (('name = "wave"', 'name = "wave"\nneeds = ["empty", "floating object"]'), 7),
         (('name = "wave"', 'name = "wave"\neffects = ["near mug"]'), 7),
         (('name = "wave"', 'name = "wave"\npicks = "thing"'), 7),
+        (('name = "wave"', 'name = "wave"\nuseful = ["near mug"]'), 7),
         (('name = "wave"', 'name = "wave"\nundoes = "pick"'), 7),
         (('name = "wave"', 'name = "wave"\nsuccess = nan'), 7),
         (('name = "wave"', 'name = "wave"\nspeed = """\n[[skills]]\n"""'), 7),
