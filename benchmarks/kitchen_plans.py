@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from rich.progress import track
 from scipy.stats import binomtest, bootstrap, permutation_test
 
@@ -157,16 +158,17 @@ def _condition(runs: Sequence[Run], steps: np.ndarray[Any, Any]) -> dict[str, An
     }
 
 
-def mcnemar(one: Sequence[bool], other: Sequence[bool]) -> float:
+def mcnemar(one: ArrayLike, other: ArrayLike) -> float:
     """Exact two-sided p that two paired shares are equal (McNemar 1947): a sign test over the pairs that differ."""
-    first = sum(bool(a) and not b for a, b in zip(one, other, strict=True))
-    second = sum(bool(b) and not a for a, b in zip(one, other, strict=True))
+    a, b = np.asarray(one, bool), np.asarray(other, bool)
+    first, second = int(np.sum(a & ~b)), int(np.sum(b & ~a))
     return float(binomtest(first, first + second).pvalue) if first + second else 1.0
 
 
-def paired(one: Sequence[int], other: Sequence[int]) -> float:
+def paired(one: ArrayLike, other: ArrayLike) -> float:
     """Two-sided p that right steps per scene are equal: a permutation test within pairs."""
-    test = permutation_test((one, other), lambda a, b: np.sum(a) - np.sum(b), permutation_type="samples", vectorized=False, rng=0)
+    pair = (np.asarray(one), np.asarray(other))
+    test = permutation_test(pair, lambda a, b: np.sum(a) - np.sum(b), permutation_type="samples", vectorized=False, rng=0)
     return float(test.pvalue)
 
 
