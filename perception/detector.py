@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from seesay.errors import ModelError, PromptError
 from seesay.messages import Detections, Embeddings, Header, Image, Prompt, PromptSet, PromptVectors
 from seesay.perception.calibration import Calibration, load_calibration
-from seesay.perception.decoding import OVERLAP, clipped_corners, select
+from seesay.perception.decoding import OVERLAP, clipped_corners
 from seesay.perception.device import pick_device
 from seesay.perception.embedded import EMBEDDED, load
+from seesay.perception.growing import NOTHING, Scored, grow
 from seesay.perception.owlvit import ImageCode, Owl
 from seesay.perception.pictures import to_rgb
-from seesay.perception.prompts import full
+from seesay.perception.prompts import full, listed
+from seesay.perception.trees import plant
 
 DEFAULT_THRESHOLD = 0.1
 
@@ -69,30 +71,40 @@ class Detector:
 
     def detect_all(self, images: Sequence[Image], prompts: PromptSet) -> list[Detections]:
         """The same for several pictures of any sizes, in one pass of the image tower."""
-        pictures, wanted = [to_rgb(image) for image in images], full(prompts.prompts)
-        codes: Sequence[ImageCode | None] = [None] * len(pictures)
-        if wanted:
-            self.check(wanted)
-            codes = self.owl.encode_images(pictures)
-        return [self._detections(image, code, wanted, prompts.version) for image, code in zip(images, codes, strict=True)]
+        pictures, tree = [to_rgb(image) for image in images], plant(prompts.prompts)
+        names = tuple(prompt.text for prompt in full(prompts.prompts))
+        if not names:
+            return [self._detections(image, prompts.version, (), *NOTHING) for image in images]
+        self.check(prompts.prompts)
+        codes, top = self.owl.encode_images(pictures), [branch.prompt for branch in tree.below]
+        first = [self._scored(code, top, *rgb.shape[:2]) for code, rgb in zip(codes, pictures, strict=True)]
+        found = grow(tree, pictures, first, self._look, self.threshold, self.overlap)
+        if self.observer is not None:
+            for image, code in zip(images, codes, strict=True):
+                self.observer(image, code)
+        return [self._detections(image, prompts.version, names, *answer) for image, answer in zip(images, found, strict=True)]
 
     def __call__(self, rgb: NDArray[np.uint8], prompts: Sequence[str | Prompt]) -> Detections:
         """The same for `(H, W, 3) uint8` RGB and a list of texts or Prompts."""
-        return self.detect(Image(Header(time.monotonic_ns()), "rgb8", rgb), PromptSet(Header(0), 0, full(prompts)))
+        return self.detect(Image(Header(time.monotonic_ns()), "rgb8", rgb), PromptSet(Header(0), 0, listed(prompts)))
 
-    def _detections(self, image: Image, code: ImageCode | None, prompts: tuple[Prompt, ...], version: int) -> Detections:
-        height, width = image.height, image.width
-        boxes, scores, indices = np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32)
-        texts = tuple(prompt.text for prompt in prompts)
-        if code is not None:
-            probabilities = self.owl.logits(code, prompts).sigmoid().cpu().numpy()
-            boxes, scores, indices = self.select(self.corners(code, height, width), probabilities, prompts)
-            if self.observer is not None:
-                self.observer(image, code)
-        found = Detections(image.header, version, texts, self.name, height, width, boxes, scores, indices)
+    def _look(self, pictures: Sequence[NDArray[np.uint8]], prompts: tuple[Prompt, ...]) -> list[Scored]:
+        codes = self.owl.encode_images(pictures)
+        return [self._scored(code, prompts, *rgb.shape[:2]) for code, rgb in zip(codes, pictures, strict=True)]
+
+    def _scored(self, code: ImageCode, prompts: Sequence[Prompt], height: int, width: int) -> Scored:
+        return self.corners(code, height, width), self.owl.logits(code, prompts).sigmoid().cpu().numpy()
+
+    def _detections(
+        self, image: Image, version: int, names: tuple[str, ...], boxes: NDArray[np.float32], scores: NDArray[np.float32],
+        indices: NDArray[np.int32], parents: NDArray[np.int32],
+    ) -> Detections:
+        found = Detections(
+            image.header, version, names, self.name, image.height, image.width, boxes, scores, indices, parents=parents
+        )
         if self.calibration is None:
             return found
-        return replace(found, probabilities=self.calibration.probabilities(texts, indices, scores))
+        return replace(found, probabilities=self.calibration.probabilities(names, indices, scores))
 
     def embeddings(self, image: Image, code: ImageCode) -> Embeddings:
         """A picture's code for the visual memory, one byte a component."""
@@ -106,14 +118,9 @@ class Detector:
         if not prompts:
             raise PromptError("expected at least one prompt, got none; name a thing, such as 'a red block'")
         vectors = self.owl.encode_prompts(prompts).cpu().numpy()
-        return PromptVectors(Header(time.monotonic_ns()), self.name, self.threshold, tuple(prompts), vectors)
+        names = tuple(prompt.text for prompt in full(prompts))
+        return PromptVectors(Header(time.monotonic_ns()), self.name, self.threshold, names, vectors)
 
     def corners(self, code: ImageCode, height: int, width: int) -> NDArray[np.float32]:
         """`(P, 4) float32` xyxy pixels of every token's box in a picture of that size, clipped to it."""
         return clipped_corners(code.boxes.cpu().numpy(), self.owl.preprocess.span(height, width), height, width)
-
-    def select(
-        self, corners: NDArray[np.float32], probabilities: NDArray[np.float32], prompts: Sequence[str | Prompt]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
-        """`seesay.perception.decoding.select` with this detector's threshold and overlap."""
-        return select(corners, probabilities, full(prompts), self.threshold, self.overlap)

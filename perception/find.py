@@ -19,7 +19,7 @@ from seesay.perception.engines import AnyDetector, AnySegmenter
 from seesay.perception.outputs import Film, Stage, staged, write_picture
 from seesay.perception.pictures import to_rgb
 from seesay.perception.pipeline import found
-from seesay.perception.prompts import clean
+from seesay.perception.prompts import clean, full
 from seesay.perception.sources import PictureSource, open_source
 
 FORMAT = "seesay-find/1"
@@ -69,8 +69,9 @@ def find(
     detector.check(words.prompts)
     if segmenter is not None:
         segmenter.check(words.prompts)
+    names = tuple(prompt.text for prompt in full(words.prompts))
     opened = open_source(source) if isinstance(source, str) else source
-    report = FindReport(opened.name, boxes=dict.fromkeys(words.texts, 0), best=dict.fromkeys(words.texts, 0.0))
+    report = FindReport(opened.name, boxes=dict.fromkeys(names, 0), best=dict.fromkeys(names, 0.0))
     with opened:
         pictures = iter(opened)
         image: Image | None = next(pictures)   # a source without any picture leaves no folder behind

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from seesay.errors import ModelError
 from seesay.messages import Detections, Header, Image, Prompt, PromptSet
-from seesay.perception.decoding import OVERLAP, clipped_corners, select
+from seesay.perception.decoding import OVERLAP, clipped_corners
 from seesay.perception.device import pick_device
 from seesay.perception.embedded import FUSED, Checkpoint, load
 from seesay.perception.fused_text import Captions, Classes
+from seesay.perception.growing import NOTHING, Scored, grow
 from seesay.perception.pictures import to_rgb
-from seesay.perception.prompts import clean, full, words_alone
+from seesay.perception.prompts import clean, listed, words_alone
+from seesay.perception.trees import plant
 
 if TYPE_CHECKING:
     import torch
@@ -80,40 +82,36 @@ class FusedDetector:
 
     def detect_all(self, images: Sequence[Image], prompts: PromptSet) -> list[Detections]:
         """The same for several pictures of any sizes, in one pass."""
-        wanted = full(prompts.prompts)
-        if not wanted:
-            return [self._detections(image, prompts, *_NOTHING) for image in images]
-        self.check(wanted)
-        found = self._look([to_rgb(image) for image in images], clean(prompts.texts))
-        return [
-            self._detections(image, prompts, *select(
-                clipped_corners(boxes, (image.width, image.height), image.height, image.width),
-                probabilities, wanted, self.threshold, self.overlap,
-            ))
-            for image, (boxes, probabilities) in zip(images, found, strict=True)
-        ]  # fmt: skip
+        names = tuple(words_alone(prompts.prompts))
+        if not names:
+            return [self._detections(image, prompts.version, (), *NOTHING) for image in images]
+        self.check(prompts.prompts)
+        pictures, tree = [to_rgb(image) for image in images], plant(prompts.prompts)
+        first = self._look(pictures, [branch.prompt for branch in tree.below])
+        found = grow(tree, pictures, first, self._look, self.threshold, self.overlap)
+        return [self._detections(image, prompts.version, names, *answer) for image, answer in zip(images, found, strict=True)]
 
     def __call__(self, rgb: NDArray[np.uint8], prompts: Sequence[str | Prompt]) -> Detections:
         """The same for `(H, W, 3) uint8` RGB and a list of texts or Prompts."""
-        return self.detect(Image(Header(time.monotonic_ns()), "rgb8", rgb), PromptSet(Header(0), 0, full(prompts)))
+        return self.detect(Image(Header(time.monotonic_ns()), "rgb8", rgb), PromptSet(Header(0), 0, listed(prompts)))
 
     def _detections(
-        self, image: Image, words: PromptSet, boxes: NDArray[np.float32], scores: NDArray[np.float32], indices: NDArray[np.int32]
+        self, image: Image, version: int, names: tuple[str, ...], boxes: NDArray[np.float32], scores: NDArray[np.float32],
+        indices: NDArray[np.int32], parents: NDArray[np.int32],
     ) -> Detections:
-        return Detections(image.header, words.version, words.texts, self.name, image.height, image.width, boxes, scores, indices)
+        size = image.height, image.width
+        return Detections(image.header, version, names, self.name, *size, boxes, scores, indices, parents=parents)
 
-    def _look(
-        self, pictures: Sequence[NDArray[np.uint8]], prompts: Sequence[str]
-    ) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    def _look(self, pictures: Sequence[NDArray[np.uint8]], prompts: Sequence[Prompt]) -> list[Scored]:
         import torch
 
         pixels = self._processor(list(pictures), return_tensors="pt", input_data_format="channels_last").to(self._device)
         with torch.inference_mode():
-            boxes, probabilities = self._forward(pixels, prompts)
-            return list(zip(boxes.float().cpu().numpy(), probabilities.float().cpu().numpy(), strict=True))
-
-
-_NOTHING = (np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32))
+            scored = self._forward(pixels, clean([prompt.text for prompt in prompts]))
+            boxes, probabilities = (part.float().cpu().numpy() for part in scored)
+        sizes = [rgb.shape[:2] for rgb in pictures]
+        corners = [clipped_corners(part, (width, height), height, width) for part, (height, width) in zip(boxes, sizes, strict=True)]
+        return list(zip(corners, probabilities, strict=True))
 
 
 class _GroundingDino:

@@ -112,9 +112,11 @@ def ground(
 
 
 def merge(detections: Detections) -> list[Thing]:
-    """Group boxes that cover the same pixels, greedily by score."""
+    """Group boxes that cover the same pixels, greedily by score; the kinds of a tree of prompts ("full", "empty") name no things."""
     things: list[Thing] = []
     for index in np.argsort(-detections.scores, kind="stable"):
+        if _is_kind(detections, int(index)):
+            continue
         box, prompt = detections.boxes[index], detections.prompts[detections.prompt_indices[index]]
         name = (label(prompt), prompt, float(detections.scores[index]))
         rivals = iou(box[None], np.stack([thing.box for thing in things]))[0] if things else np.zeros(0)
@@ -126,6 +128,15 @@ def merge(detections: Detections) -> list[Thing]:
             probability = float(detections.probabilities[index]) if len(detections.probabilities) else None
             things.append(Thing(box, [name], probability))
     return things
+
+
+def _is_kind(detections: Detections, index: int) -> bool:
+    """Whether a box says what its parent is, not what is inside."""
+    if not len(detections.parents):
+        return False
+    parent = detections.parents[index]
+    outer = detections.boxes[parent] if parent >= 0 else np.array([0, 0, detections.width, detections.height], np.float32)
+    return bool((outer == detections.boxes[index]).all())
 
 
 def depth_metres(depth: Image) -> NDArray[np.float32]:

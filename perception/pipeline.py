@@ -9,6 +9,7 @@ from typing import Protocol
 from seesay.messages import Detections, Header, Image, Masks, Objects, Prompt, PromptSet
 from seesay.perception.association import ObjectTracker
 from seesay.perception.grounding import Sights, View, ground
+from seesay.perception.prompts import full
 
 
 class Detects(Protocol):
@@ -66,5 +67,6 @@ class Perceiver:
 
 def found(detections: Detections, asked: PromptSet) -> PromptSet:
     """The prompts of those asked for that have a box: only they need a mask."""
-    prompts = tuple(dict.fromkeys(asked.prompts[index] for index in sorted(set(detections.prompt_indices.tolist()))))
+    every = full(asked.prompts)
+    prompts = tuple(dict.fromkeys(every[index] for index in sorted(set(detections.prompt_indices.tolist()))))
     return PromptSet(replace(detections.header), detections.prompt_version, prompts)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from seesay.errors import PromptError
 from seesay.messages import Prompt
+from seesay.perception.trees import plant
 
 _OPENINGS = ("a photo of a ", "a photo of an ", "a photo of the ", "this ", "the ", "an ", "a ")
 
@@ -15,20 +16,26 @@ def clean(prompts: Sequence[str]) -> tuple[str, ...]:
 
     Raises PromptError for a text where a list belongs, and for an empty prompt.
     """
-    if isinstance(prompts, str):
-        raise PromptError(f"expected a list of prompts, got the text {prompts!r}; write [{prompts!r}]")
-    cleaned = tuple(" ".join(str(prompt).split()) for prompt in prompts)
+    cleaned = tuple(" ".join(str(prompt).split()) for prompt in listed(prompts))
     for number, prompt in enumerate(cleaned, start=1):
         if not prompt:
             raise PromptError(f"expected words in every prompt, got an empty one at place {number}; name a thing, such as 'a red block'")
     return cleaned
 
 
-def full(prompts: Sequence[str | Prompt]) -> tuple[Prompt, ...]:
-    """Every prompt as a Prompt, in their order. Raises PromptError for a text where a list belongs."""
+def listed(prompts: Sequence[str | Prompt]) -> tuple[str | Prompt, ...]:
+    """The prompts as they are. Raises PromptError for a text where a list belongs."""
     if isinstance(prompts, str):
-        clean(prompts)
-    return tuple(prompt if isinstance(prompt, Prompt) else Prompt(str(prompt)) for prompt in prompts)
+        raise PromptError(f"expected a list of prompts, got the text {prompts!r}; write [{prompts!r}]")
+    return tuple(prompts)
+
+
+def full(prompts: Sequence[str | Prompt]) -> tuple[Prompt, ...]:
+    """Every prompt as a Prompt, in their order, with those of a tree in its place.
+
+    Raises PromptError for a text where a list belongs, and for a tree that cannot be read.
+    """
+    return tuple(branch.prompt for branch in plant(listed(prompts)).walk())
 
 
 def words_alone(prompts: Sequence[str | Prompt]) -> list[str]:

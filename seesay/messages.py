@@ -289,6 +289,8 @@ class Detections:
 
     boxes: `(N, 4) float32` xyxy pixels of the source picture, clipped to it. scores: `(N,) float32` in [0, 1].
     prompt_indices: `(N,) int32` into `prompts`. probabilities: `(N,) float32` p(right) in [0, 1] by the model's calibration, empty without.
+    parents: `(N,) int32`, for trees of prompts: the box that this one was found inside, or is a kind of (then both are the same box), -1
+    for the picture; empty without a tree.
     """
 
     header: Header
@@ -301,6 +303,7 @@ class Detections:
     scores: NDArray[np.float32]
     prompt_indices: NDArray[np.int32]
     probabilities: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    parents: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
 
     def __post_init__(self) -> None:
         check_array("Detections.boxes", self.boxes, "float32", (None, 4))
@@ -310,6 +313,9 @@ class Detections:
         check_finite("Detections.boxes", self.boxes)
         if len(self.boxes) and not (self.prompt_indices.min() >= 0 and self.prompt_indices.max() < len(self.prompts)):
             raise MessageError(f"Detections.prompt_indices: expected indices below {len(self.prompts)}")
+        check_array("Detections.parents", self.parents, "int32", (len(self.boxes) if len(self.parents) else 0,))
+        if not ((self.parents >= -1) & (self.parents < np.arange(len(self.parents)))).all():
+            raise MessageError("Detections.parents: expected -1 or the index of an earlier box")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -73,7 +73,8 @@ def detections(draw: st.DrawFn) -> m.Detections:
     n = draw(side)
     indices = draw(array("int32", n, high=1))
     fields = (array("float32", n, 4), array("float32", n, high=1))
-    return m.Detections(draw(header), 1, ("a", "b"), draw(text), 240, 320, draw(fields[0]), draw(fields[1]), indices)
+    parents = draw(st.sampled_from([np.zeros(0, np.int32), np.arange(-1, n - 1, dtype=np.int32)]))
+    return m.Detections(draw(header), 1, ("a", "b"), draw(text), 240, 320, draw(fields[0]), draw(fields[1]), indices, parents=parents)
 
 
 @st.composite

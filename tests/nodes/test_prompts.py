@@ -95,6 +95,14 @@ def test_fifty_changes_in_a_stream_lose_no_picture_and_mislabel_none(session: Pa
         assert "expected at most 16 tokens" in refused.refused["detector"]
         assert refused.version == first + CHANGES + 1   # the former prompts again, as a version of their own
 
+        tree = ask(bus, "[a table [a cup]]", Prompt("hand", negative=True))
+        assert tree.taken == ("detector", "segmenter")
+        pictures.send(Image(Header(0, frame_id="front_optical"), "rgb8", tiny.picture(64, 64)))
+        result = results["detector"].take(LONG)
+        assert result is not None
+        assert result.message.prompts == ("a table", "a cup", "hand")
+        assert len(result.message.parents) == len(result.message.boxes) > 0
+
 
 class Picky:
     """Stands in for a model that takes short prompts only."""

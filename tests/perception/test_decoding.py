@@ -11,10 +11,12 @@ import torch
 from seesay import masks as coding
 from seesay.errors import MessageError
 from seesay.messages import Detections, Header, Image, Prompt, PromptSet
+from seesay.perception import decoding
 from seesay.perception.detector import Detector
 from seesay.perception.embedded import load
 from seesay.perception.owlvit import ImageCode, Owl
 from seesay.perception.pipeline import found
+from seesay.perception.prompts import full
 from seesay.perception.segmenter import Segmenter
 from tests.perception import tiny
 
@@ -31,31 +33,31 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.save_clipseg(tmp_path_factory.mktemp("clipseg"))
 
 
-def select(detector: Detector, probabilities: list[list[float]], *prompts: str | Prompt) -> list[tuple[list[float], float, int]]:
+def select(probabilities: list[list[float]], *prompts: str | Prompt) -> list[tuple[list[float], float, int]]:
     """(box, score, index of the prompt) of what is left of the three boxes above."""
     corners = np.array([LEFT, SHIFTED, RIGHT], np.float32)
-    boxes, scores, indices = detector.select(corners, np.array(probabilities, np.float32), prompts)
+    boxes, scores, indices = decoding.select(corners, np.array(probabilities, np.float32), full(prompts), 0.3, 0.5)
     return [(box.tolist(), round(float(score), 3), int(index)) for box, score, index in zip(boxes, scores, indices, strict=True)]
 
 
-def test_several_prompts_may_claim_one_box(detector: Detector) -> None:
-    assert select(detector, [[0.9, 0.8], [0, 0], [0, 0.4]], "a block", "a red block") == [(LEFT, 0.9, 0), (LEFT, 0.8, 1), (RIGHT, 0.4, 1)]
+def test_several_prompts_may_claim_one_box() -> None:
+    assert select([[0.9, 0.8], [0, 0], [0, 0.4]], "a block", "a red block") == [(LEFT, 0.9, 0), (LEFT, 0.8, 1), (RIGHT, 0.4, 1)]
 
 
-def test_a_prompt_may_have_a_threshold_of_its_own(detector: Detector) -> None:
+def test_a_prompt_may_have_a_threshold_of_its_own() -> None:
     scores = [[0.35, 0.35, 0.35], [0.0, 0.0, 0.0], [0.2, 0.2, 0.2]]
-    found = select(detector, scores, "bowl", Prompt("cup", threshold=0.1), Prompt("can", threshold=0.5))
+    found = select(scores, "bowl", Prompt("cup", threshold=0.1), Prompt("can", threshold=0.5))
     assert found == [(LEFT, 0.35, 0), (LEFT, 0.35, 1), (RIGHT, 0.2, 1)]
 
 
-def test_boxes_suppress_each_other_within_a_prompt_by_its_own_overlap(detector: Detector) -> None:
+def test_boxes_suppress_each_other_within_a_prompt_by_its_own_overlap() -> None:
     scores = [[0.9, 0.9], [0.8, 0.8], [0.0, 0.0]]   # the first two boxes have an IoU of 2/3
-    assert select(detector, scores, "bowl", Prompt("cup", overlap=0.7)) == [(LEFT, 0.9, 0), (LEFT, 0.9, 1), (SHIFTED, 0.8, 1)]
+    assert select(scores, "bowl", Prompt("cup", overlap=0.7)) == [(LEFT, 0.9, 0), (LEFT, 0.9, 1), (SHIFTED, 0.8, 1)]
 
 
-def test_a_box_whose_best_prompt_is_negative_answers_none(detector: Detector) -> None:
+def test_a_box_whose_best_prompt_is_negative_answers_none() -> None:
     scores = [[0.6, 0.5, 0.9], [0.0, 0.0, 0.0], [0.6, 0.5, 0.4]]
-    assert select(detector, scores, "cup", "bowl", Prompt("hand", negative=True)) == [(RIGHT, 0.6, 0), (RIGHT, 0.5, 1)]
+    assert select(scores, "cup", "bowl", Prompt("hand", negative=True)) == [(RIGHT, 0.6, 0), (RIGHT, 0.5, 1)]
 
 
 def test_boxes_are_clipped_and_those_outside_the_picture_are_none(detector: Detector) -> None:
@@ -63,7 +65,7 @@ def test_boxes_are_clipped_and_those_outside_the_picture_are_none(detector: Dete
     code = ImageCode(torch.zeros(2, 32), torch.zeros(2, 1), torch.ones(2, 1), boxes, None)
     corners = detector.corners(code, 100, 200)
     np.testing.assert_allclose(corners[0], [140, 0, 200, 100], rtol=1e-6)
-    assert detector.select(corners, np.ones((2, 1), np.float32), ["cup"])[0].tolist() == [corners[0].tolist()]
+    assert decoding.select(corners, np.ones((2, 1), np.float32), full(["cup"]), 0.3, 0.5)[0].tolist() == [corners[0].tolist()]
 
 
 def test_there_is_a_score_for_each_prompt_and_for_nothing_else(detector: Detector) -> None:

@@ -15,9 +15,11 @@ from seesay import masks as coding
 from seesay.errors import WireError
 from seesay.messages import CameraInfo, Detections, Header, Image, Masks, PromptSet, Source
 from seesay.perception import Detector, ObjectTracker, Segmenter
+from seesay.perception.decoding import select
 from seesay.perception.grounding import Observation, View, ground
 from seesay.perception.owlvit import ImageCode
 from seesay.perception.pictures import read_picture
+from seesay.perception.prompts import full
 from seesay.perception.tower import Tower
 from tests.perception import raycast as rc
 from tests.perception import tiny
@@ -176,17 +178,18 @@ def test_masks_travel_bit_by_bit() -> None:
     np.testing.assert_array_equal(coding.decode(received.counts, received.starts, 48, 64), drawn)
 
 
-def test_several_prompts_may_claim_one_box(detector: Detector) -> None:
+def test_several_prompts_may_claim_one_box() -> None:
     """Where a box keeps its best prompt only, "block" and "red block" steal boxes from each other."""
     box = np.array([[0, 0, 40, 40]], np.float32)
-    _, scores, indices = detector.select(box, np.array([[0.9, 0.8]], np.float32), ["block", "red block"])
+    _, scores, indices = select(box, np.array([[0.9, 0.8]], np.float32), full(["block", "red block"]), 0.3, 0.5)
     assert indices.tolist() == [0, 1]
     assert scores.tolist() == pytest.approx([0.9, 0.8])
 
 
-def test_a_thing_found_twice_is_suppressed_within_its_prompt(detector: Detector) -> None:
+def test_a_thing_found_twice_is_suppressed_within_its_prompt() -> None:
     boxes = np.array([[0, 0, 40, 40], [1, 1, 41, 41], [100, 0, 140, 40]], np.float32)
-    _, _, indices = detector.select(boxes, np.array([[0.9, 0.8], [0.8, 0.7], [0.7, 0.0]], np.float32), ["cup", "bowl"])
+    scores = np.array([[0.9, 0.8], [0.8, 0.7], [0.7, 0.0]], np.float32)
+    _, _, indices = select(boxes, scores, full(["cup", "bowl"]), 0.3, 0.5)
     assert sorted(indices.tolist()) == [0, 0, 1]
 
 
