@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from seesay import topics
@@ -19,19 +20,22 @@ WAITING = 64
 
 @dataclass(frozen=True)
 class Config:
-    """megabytes: budget for what is remembered. detector: the node that encodes prompts. world: frame of the answers' positions."""
+    """megabytes: budget for what is remembered. detector: the node that encodes prompts. world: frame of the answers' positions.
+    folder: where to keep it for the next start, within the same budget; empty: it is not kept."""
 
     cameras: tuple[str, ...] = ("front",)
     megabytes: Annotated[float, between(0.1, 65536)] = 64.0
     detector: str = "detector"
     world: str = "world"
+    folder: str = ""
 
 
 def run(node: Node, config: Config) -> None:
     from seesay.nodes.recall import Recall
     from seesay.perception.memory import VisualMemory, shrink
 
-    memory, frames = VisualMemory(config.megabytes), TransformBuffer(tolerance_s=0.1)
+    memory = VisualMemory(config.megabytes, Path(config.folder).expanduser() if config.folder else None)
+    frames = TransformBuffer(tolerance_s=0.1)
     transforms, codes = node.subscribe(topics.TRANSFORMS), node.subscribe(topics.EMBEDDINGS)
     infos = {name: node.subscribe(topics.CAMERA_INFO.of(camera=name)) for name in config.cameras}
     depths = {name: node.subscribe(topics.DEPTH.of(camera=name)) for name in config.cameras}
@@ -58,7 +62,7 @@ def run(node: Node, config: Config) -> None:
             waiting.popitem(last=False)
 
     Recall(node, memory, config.detector, config.world)
-    node.ready(f"{config.megabytes:g} MB")
+    node.ready(f"{config.megabytes:g} MB, {len(memory)} pictures from before" if config.folder else f"{config.megabytes:g} MB")
     while not node.stop.is_set():
         node.wait([codes, *depths.values()], 0.2)
         for transform in transforms.take_all():

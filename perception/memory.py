@@ -10,6 +10,7 @@ import math
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from seesay.geometry import rigid
 from seesay.messages import CameraInfo, Detections, Image, PromptVectors, Remembered, Source
 from seesay.perception.decoding import OVERLAP, select
 from seesay.perception.grounding import depth_metres, ground, picture_source
+from seesay.perception.memory_files import PictureFiles
 from seesay.perception.prompts import full
 
 KEPT_WIDTH = 160
@@ -30,6 +32,8 @@ RESET_NS = 10 * 10**9
 class VisualMemory:
     """The newest pictures that fit into `megabytes`, as the detector's image tower saw them. Safe to use from several threads.
 
+    folder: where the same pictures are kept for the next memory with that folder, which begins with them; None keeps none.
+
     >>> memory = VisualMemory()                                            # doctest: +SKIP
     >>> seen = detector.embeddings(image, detector.owl.encode_image(image.data))
     >>> memory.add(Remembered(image.header, seen, *shrink(depth, info), pose))
@@ -37,13 +41,17 @@ class VisualMemory:
     ...     print(found.header.stamp_ns, found.scores, places(picture, found))
     """
 
-    def __init__(self, megabytes: float = 64.0) -> None:
+    def __init__(self, megabytes: float = 64.0, folder: Path | None = None) -> None:
         if not megabytes > 0:
             raise ModelError(f"expected a positive number of megabytes for the visual memory, got {megabytes}")
         self._budget = int(megabytes * 1e6)
         self._pictures: dict[Source, Remembered] = {}
         self._bytes = 0
         self._lock = threading.Lock()
+        self._files = PictureFiles(folder) if folder is not None else None
+        for source, picture in self._files.load(self._budget) if self._files else ():
+            self._pictures[source] = picture
+            self._bytes += size_of(picture)
 
     def __len__(self) -> int:
         return len(self._pictures)
@@ -69,6 +77,10 @@ class VisualMemory:
             left = self._forget(ahead)
             while self._bytes > self._budget:
                 left += self._forget([min(self._pictures, key=lambda other: other.stamp_ns)])
+            if self._files is not None:
+                self._files.save(source, picture)
+                for gone in left:
+                    self._files.remove(picture_source(gone.embeddings))
             return left
 
     def pictures(self, since_ns: int | None = None, camera: str = "") -> list[Remembered]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -14,9 +17,10 @@ import pytest
 from seesay import topics
 from seesay.bus import Bus
 from seesay.config import Launch, NodeSpec
-from seesay.errors import ConfigError, ServiceError
-from seesay.messages import AskRequest, Header, Instruction, Sightings
+from seesay.errors import ConfigError, ServiceError, ServiceTimeout
+from seesay.messages import AskRequest, Header, Instruction, Sighting, Sightings
 from seesay.nodes.ask import run_ask, seconds
+from seesay.nodes.lifecycle import change_state
 from seesay.nodes.supervisor import Supervisor
 from seesay.services import ASK
 from seesay.sim.tasks import demo_task
@@ -28,7 +32,6 @@ NODES = (
     NodeSpec("stage", "tests.nodes.stage", threads=1, parameters={"task": TASK, "seed": SEED}),
     NodeSpec("vocabulary", "vocabulary", parameters={"prompts": ["a blue bowl"]}),
     NodeSpec("detector", "detector", threads=1, parameters={"cameras": CAMERAS}),
-    NodeSpec("memory", "memory", threads=1, parameters={"cameras": CAMERAS}),
 )
 
 
@@ -37,7 +40,8 @@ def bus() -> Iterator[Bus]:
     """A table with a red block that has been seen for a while and was then taken away."""
     with (
         tempfile.TemporaryDirectory(prefix="ss-") as session,
-        Supervisor(Launch("test", clock="sim", nodes=NODES), session) as supervisor,
+        tempfile.TemporaryDirectory() as folder,
+        Supervisor(Launch("test", clock="sim", nodes=(*NODES, memory(folder))), session) as supervisor,
         Bus(supervisor.session, "test") as bus,
     ):
         supervisor.wait_ready(100)
@@ -49,6 +53,10 @@ def bus() -> Iterator[Bus]:
         assert gone is not None
         wait_for_pictures(bus, gone.message.header.stamp_ns + S)
         yield bus
+
+
+def memory(folder: str) -> NodeSpec:
+    return NodeSpec("memory", "memory", threads=1, parameters={"cameras": CAMERAS, "folder": folder})
 
 
 def wait_for_pictures(bus: Bus, stamp_ns: int) -> None:
@@ -112,6 +120,19 @@ def test_the_command_tells_people_and_programs(bus: Bus, capsys: pytest.CaptureF
     assert told["sightings"][0]["source"]["camera"] == "front"
     assert run_ask(["a red block"], "0.001s", "side", 1, False, session) == 1
     assert capsys.readouterr().out == "a red block: not seen in the 0 pictures of side of the last 0.001s that are remembered\n"
+
+
+def test_what_is_remembered_survives_the_death_of_the_node(bus: Bus) -> None:
+    (before,) = ask(bus, "a red block", camera="front", limit=1).sightings[:1]
+    os.kill(change_state(bus, "memory").pid, signal.SIGKILL)
+    end = time.monotonic() + 2 * LONG
+    after: tuple[Sighting, ...] = ()
+    while not after:
+        assert time.monotonic() < end
+        with contextlib.suppress(ServiceTimeout):
+            after = ask(bus, "a red block", camera="front", limit=1).sightings
+    assert after[0].source == before.source
+    np.testing.assert_array_equal(after[0].position, before.position)
 
 
 @pytest.mark.parametrize(("text", "value"), [("", 0.0), ("30", 30.0), ("30s", 30.0), ("1.5 m", 90.0), ("2h", 7200.0)])
