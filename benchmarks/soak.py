@@ -203,6 +203,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     options = parser.parse_args()
+    if options.minutes < 4:
+        parser.error(f"--minutes: expected at least 4, for a line through the minutes after the first fifth, got {options.minutes:g}")
     show("soak", run(options.minutes, options.seed), options.json, BARS)
 
 
