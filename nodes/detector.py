@@ -16,11 +16,12 @@ from seesay.nodes.runtime import Node
 class Config(Cameras):
     """model: "embedded", a Hugging Face id, a local folder or a plug-in.
 
-    threshold: least score in [0, 1]; negative takes the model's own.
+    threshold: least score in [0, 1]; negative takes the model's own. letterbox: an OWL-ViT sees pictures in their own shape.
     """
 
     model: str = "embedded"
     threshold: Annotated[float, between(-1, 1), LIVE] = -1.0
+    letterbox: bool = False
 
 
 def run(node: Node, config: Config) -> None:
@@ -28,7 +29,7 @@ def run(node: Node, config: Config) -> None:
     from seesay.perception.detector import Detector
     from seesay.perception.engines import open_detector
 
-    detector = open_detector(config.model)
+    detector = open_detector(config.model, letterbox=config.letterbox)
     shipped = detector.threshold
 
     def adjust(config: Config) -> None:

@@ -45,15 +45,18 @@ class Detector:
         self.observer: Callable[[Image, ImageCode], None] | None = None
 
     @classmethod
-    def from_pretrained(cls, model: str = EMBEDDED, threshold: float | None = None, device: str = "auto") -> Detector:
+    def from_pretrained(
+        cls, model: str = EMBEDDED, threshold: float | None = None, device: str = "auto", letterbox: bool = False
+    ) -> Detector:
         """Load `"embedded"`, a local folder or a Hugging Face id of an OWL-ViT or OWLv2.
 
         threshold: None takes the one shipped with the checkpoint, else 0.1. device: a torch device, `"auto"` = cuda where there is one.
+        letterbox: an OWL-ViT sees pictures in their own shape, in a black square, not squashed to one; an OWLv2 always does.
         Raises ModelError.
         """
         checkpoint = load("detector", model)
         shipped = checkpoint.settings.get("threshold", DEFAULT_THRESHOLD)
-        owl = Owl(checkpoint, pick_device(device))
+        owl = Owl(checkpoint, pick_device(device), letterbox)
         return cls(owl, shipped if threshold is None else threshold, calibration=load_calibration(Path(checkpoint.place)))
 
     @property

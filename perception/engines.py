@@ -60,19 +60,24 @@ class AnySegmenter(Protocol):
         ...
 
 
-def open_detector(model: str = EMBEDDED, threshold: float | None = None, device: str = "auto") -> AnyDetector:
+def open_detector(
+    model: str = EMBEDDED, threshold: float | None = None, device: str = "auto", letterbox: bool = False
+) -> AnyDetector:
     """Load a detector: `"embedded"`, a folder or Hugging Face id of an OWL-ViT, OWLv2, Grounding DINO, MM-Grounding-DINO or OmDet-Turbo,
     or `"NAME"` or `"NAME:ARGUMENT"` of a plug-in.
 
-    threshold: None takes the model's own. device: a torch device, `"auto"` = cuda where there is one. Raises ModelError.
+    threshold: None takes the model's own. device: a torch device, `"auto"` = cuda where there is one. letterbox: as in
+    `Detector.from_pretrained`, for an OWL-ViT only. Raises ModelError.
     """
     made = _plugged("detector", model, threshold, device, AnyDetector)
+    if letterbox and (made is not None or family("detector", model) in FUSED):
+        raise ModelError(f"expected an OWL-ViT for letterbox, got {model!r}; leave it out")
     if made is not None:
         detector: AnyDetector = made
         return detector
     if family("detector", model) in FUSED:
         return FusedDetector.from_pretrained(model, threshold, device)
-    return Detector.from_pretrained(model, threshold, device)
+    return Detector.from_pretrained(model, threshold, device, letterbox)
 
 
 def open_segmenter(model: str = EMBEDDED, threshold: float | None = None, device: str = "auto") -> AnySegmenter:

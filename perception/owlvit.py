@@ -7,7 +7,7 @@ Transformers", 2022, and "Scaling Open-Vocabulary Object Detection", 2023), whic
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,9 +40,11 @@ class ImageCode:
 class Owl:
     """A loaded OWL-ViT or OWLv2 in three separable steps: `encode_image`, `encode_prompts`, `logits`."""
 
-    def __init__(self, checkpoint: Checkpoint, device: str = "cpu") -> None:
+    def __init__(self, checkpoint: Checkpoint, device: str = "cpu", letterbox: bool = False) -> None:
         self.name = checkpoint.name
         self.preprocess = Preprocess.from_config(checkpoint.family, checkpoint.preprocessor)
+        if letterbox and self.preprocess.fit == "squash":
+            self.preprocess = replace(self.preprocess, fit="letterbox")
         self._network: Any = checkpoint.network.float().to(device)
         self._device = device
         self._backbone: Any = self._network.owlvit if checkpoint.family == "owlvit" else self._network.owlv2

@@ -1,7 +1,8 @@
 """From a camera picture to the pixels that a network reads, equal to the Hugging Face processors without torchvision.
 
 OWL-ViT and CLIPSeg squash the whole picture to a square (Pillow's resampling with anti-aliasing); OWLv2 pads it bottom and right with
-black to a square first, then blurs and samples bilinearly, as its authors do.
+black to a square first, then blurs and samples bilinearly, as its authors do. They trained and evaluated OWL-ViT on padded squares too, so
+it is also offered the letterbox: the picture keeps its shape, in the upper left of a black square.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Preprocess:
     resample: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    fit: Literal["squash", "pad"] = "squash"
+    fit: Literal["squash", "pad", "letterbox"] = "squash"
 
     @classmethod
     def from_config(cls, family: str, config: Mapping[str, Any]) -> Preprocess:
@@ -66,14 +67,35 @@ class Preprocess:
         """`(H, W, 3) uint8` RGB -> `(3, height, width) float32`, normalised."""
         if self.fit == "pad":
             return self._padded(rgb)
-        from PIL import Image as PillowImage
-
-        resized = np.asarray(PillowImage.fromarray(rgb).resize((self.width, self.height), resample=PillowImage.Resampling(self.resample)))
+        resized = self._letterboxed(rgb) if self.fit == "letterbox" else self._resized(rgb, self.height, self.width, rgb.shape[:2])
         return np.stack([table[resized[..., channel]] for channel, table in enumerate(self._tables)])
 
     def span(self, height: int, width: int) -> tuple[float, float]:
         """Pixels of the camera picture that the network's unit square spans: (across, down)."""
+        if self.fit == "letterbox":
+            scale = self._scale(height, width)
+            return self.width / scale, self.height / scale
         return (float(max(height, width)),) * 2 if self.fit == "pad" else (float(width), float(height))
+
+    def _scale(self, height: int, width: int) -> float:
+        """Pixels of the network's input for one of a picture that keeps its shape."""
+        return min(self.height / height, self.width / width)
+
+    def _letterboxed(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The picture at exactly that scale: what does not fill a last row or column of pixels is left out."""
+        scale = self._scale(*rgb.shape[:2])
+        rows, columns = (max(1, int(side * scale + 1e-6)) for side in rgb.shape[:2])
+        canvas = np.zeros((self.height, self.width, 3), np.uint8)
+        canvas[:rows, :columns] = self._resized(rgb, rows, columns, (rows / scale, columns / scale))
+        return canvas
+
+    def _resized(self, rgb: NDArray[np.uint8], rows: int, columns: int, part: tuple[float, float]) -> NDArray[np.uint8]:
+        """The upper left part, of so many pixels down and across, as a picture of `rows` times `columns`."""
+        from PIL import Image as PillowImage
+
+        picture, resample = PillowImage.fromarray(rgb), PillowImage.Resampling(self.resample)
+        down, across = min(part[0], rgb.shape[0]), min(part[1], rgb.shape[1])
+        return np.asarray(picture.resize((columns, rows), resample=resample, box=(0, 0, across, down)))
 
     @cached_property
     def _tables(self) -> NDArray[np.float32]:
