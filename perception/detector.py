@@ -14,11 +14,11 @@ from seesay.errors import ModelError, PromptError
 from seesay.messages import Detections, Embeddings, Header, Image, Prompt, PromptSet, PromptVectors
 from seesay.perception.calibration import Calibration, load_calibration
 from seesay.perception.decoding import OVERLAP, clipped_corners
-from seesay.perception.device import pick_device
+from seesay.perception.device import clear_failures, pick_device
 from seesay.perception.embedded import EMBEDDED, load
 from seesay.perception.growing import NOTHING, Scored, grow
 from seesay.perception.owlvit import ImageCode, Owl
-from seesay.perception.pictures import to_rgb
+from seesay.perception.pictures import from_array, to_rgb
 from seesay.perception.prompts import full, listed
 from seesay.perception.trees import plant
 
@@ -68,8 +68,10 @@ class Detector:
         if prompts:
             self.owl.encode_prompts(prompts)
 
+    @clear_failures()
     def detect(self, image: Image, prompts: PromptSet) -> Detections:
-        """Boxes in the picture for all prompts of the set, best first. Raises PromptError, and MessageError for a depth picture."""
+        """Boxes in the picture for all prompts of the set, best first. Raises PromptError, MessageError for a depth
+        picture, and DeviceError."""
         return self.detect_all([image], prompts)[0]
 
     def detect_all(self, images: Sequence[Image], prompts: PromptSet) -> list[Detections]:
@@ -89,7 +91,7 @@ class Detector:
 
     def __call__(self, rgb: NDArray[np.uint8], prompts: Sequence[str | Prompt]) -> Detections:
         """The same for `(H, W, 3) uint8` RGB and a list of texts or Prompts."""
-        return self.detect(Image(Header(time.monotonic_ns()), "rgb8", rgb), PromptSet(Header(0), 0, listed(prompts)))
+        return self.detect(from_array(rgb), PromptSet(Header(0), 0, listed(prompts)))
 
     def _look(self, pictures: Sequence[NDArray[np.uint8]], prompts: tuple[Prompt, ...]) -> list[Scored]:
         codes = self.owl.encode_images(pictures)

@@ -75,9 +75,15 @@ def load(kind: Kind, model: str, families: Sequence[str] = ()) -> Checkpoint:
         raise ModelError(f"expected a {kind} of the family {' or '.join(families)}, got {model!r} of the family {family!r}")
     segments = family == "clipseg"
     network_class: Any = transformers.CLIPSegForImageSegmentation if segments else transformers.AutoModelForZeroShotObjectDetection
-    with _without_progress_bar():
-        network = _attempt(kind, model, local, lambda offline: network_class.from_pretrained(place, local_files_only=offline))
-    tokenizer = _attempt(kind, model, local, lambda offline: transformers.AutoTokenizer.from_pretrained(place, local_files_only=offline))
+    with _quiet():
+        network, report = _attempt(
+            kind, model, local,
+            lambda offline: network_class.from_pretrained(
+                place, local_files_only=offline, output_loading_info=True, ignore_mismatched_sizes=True
+            ),
+        )  # fmt: skip
+    _check_weights(kind, model, network, report)
+    tokenizer = _attempt(kind, model, local, lambda offline: _tokenizer(place, offline))
     preprocessor, _ = _attempt(
         kind, model, local, lambda offline: ImageProcessingMixin.get_image_processor_dict(place, local_files_only=offline)
     )
@@ -127,17 +133,40 @@ def _attempt(kind: Kind, model: str, local: bool, read: Callable[[bool], T]) -> 
         ) from error
 
 
+def _check_weights(kind: Kind, model: str, network: Any, report: dict[str, Any]) -> None:
+    """Raise ModelError for weights that are missing or of another shape, which transformers would draw at random, or no numbers."""
+    import torch
+
+    wrong = sorted({*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])})
+    if wrong:
+        raise ModelError(f"expected all weights of the {kind} {model!r} as its config.json says, got none for {wrong[0]}; save it again")
+    for name, weight in network.named_parameters():
+        if not torch.isfinite(weight).all():
+            raise ModelError(f"expected finite weights of the {kind} {model!r}, got NaN or infinity in {name}; save it again")
+
+
+def _tokenizer(place: str, offline: bool) -> Any:
+    """A tokenizer that works: transformers makes an empty one where the file with its words is missing."""
+    from transformers import AutoTokenizer
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(place, local_files_only=offline)
+    tokenizer(["a"])
+    return tokenizer
+
+
 @contextmanager
-def _without_progress_bar() -> Iterator[None]:
-    """Loading weights takes milliseconds; downloads keep the hub's own bar."""
+def _quiet() -> Iterator[None]:
+    """No bar, since loading weights takes milliseconds (downloads keep the hub's own), and no report: what is wrong becomes an error."""
     from transformers.utils import logging
 
     hugging_face: Any = logging
-    shown = hugging_face.is_progress_bar_enabled()
+    shown, level = hugging_face.is_progress_bar_enabled(), hugging_face.get_verbosity()
     hugging_face.disable_progress_bar()
+    hugging_face.set_verbosity(hugging_face.CRITICAL)
     try:
         yield
     finally:
+        hugging_face.set_verbosity(level)
         if shown:
             hugging_face.enable_progress_bar()
 

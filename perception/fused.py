@@ -6,7 +6,6 @@ are more accurate than separable ones. Every (box, prompt) pair has a score of i
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,11 +15,11 @@ from numpy.typing import NDArray
 from seesay.errors import ModelError
 from seesay.messages import Detections, Header, Image, Prompt, PromptSet
 from seesay.perception.decoding import OVERLAP, clipped_corners
-from seesay.perception.device import pick_device
+from seesay.perception.device import clear_failures, pick_device
 from seesay.perception.embedded import FUSED, Checkpoint, load
 from seesay.perception.fused_text import Captions, Classes
 from seesay.perception.growing import NOTHING, Scored, grow
-from seesay.perception.pictures import to_rgb
+from seesay.perception.pictures import from_array, to_rgb
 from seesay.perception.prompts import clean, listed, words_alone
 from seesay.perception.trees import plant
 
@@ -76,8 +75,10 @@ class FusedDetector:
         """Raise PromptError if the model cannot take one of the prompts."""
         self._forward.check(words_alone(prompts))
 
+    @clear_failures()
     def detect(self, image: Image, prompts: PromptSet) -> Detections:
-        """Boxes in the picture for all prompts of the set, best first. Raises PromptError, and MessageError for a depth picture."""
+        """Boxes in the picture for all prompts of the set, best first. Raises PromptError, MessageError for a depth
+        picture, and DeviceError."""
         return self.detect_all([image], prompts)[0]
 
     def detect_all(self, images: Sequence[Image], prompts: PromptSet) -> list[Detections]:
@@ -93,7 +94,7 @@ class FusedDetector:
 
     def __call__(self, rgb: NDArray[np.uint8], prompts: Sequence[str | Prompt]) -> Detections:
         """The same for `(H, W, 3) uint8` RGB and a list of texts or Prompts."""
-        return self.detect(Image(Header(time.monotonic_ns()), "rgb8", rgb), PromptSet(Header(0), 0, listed(prompts)))
+        return self.detect(from_array(rgb), PromptSet(Header(0), 0, listed(prompts)))
 
     def _detections(
         self, image: Image, version: int, names: tuple[str, ...], boxes: NDArray[np.float32], scores: NDArray[np.float32],

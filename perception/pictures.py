@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seesay.errors import MessageError, SourceError
-from seesay.masks import MAX_SIDE
-from seesay.messages import Image
+from seesay.messages import MAX_PIXELS, MAX_SIDE, Header, Image
 
 PICTURES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
-MAX_PIXELS = 1 << 27
 MAX_BYTES = 1 << 30
 
 _TO_RGB = {"bgr8": cv2.COLOR_BGR2RGB, "mono8": cv2.COLOR_GRAY2RGB}
@@ -82,6 +81,35 @@ def to_rgb(image: Image, out: NDArray[np.uint8] | None = None) -> NDArray[np.uin
     if image.encoding not in _TO_RGB:
         raise MessageError(f"expected a colour or grey picture, got encoding {image.encoding}")
     return np.asarray(cv2.cvtColor(image.data, _TO_RGB[image.encoding], dst=out), np.uint8)
+
+
+def from_array(rgb: Any) -> Image:
+    """The `(H, W, 3) uint8` RGB array of a program as a picture of now. Raises MessageError with the cure for any other array."""
+    shape, dtype = getattr(rgb, "shape", None), getattr(rgb, "dtype", None)
+    if not isinstance(rgb, np.ndarray) or shape is None:
+        got, cure = type(rgb).__name__, "convert it with numpy.asarray"
+    elif rgb.ndim == 3 and rgb.shape[2] == 3 and rgb.dtype == np.uint8:
+        return Image(Header(time.monotonic_ns()), "rgb8", rgb)
+    else:
+        got, cure = f"{shape} {dtype}", _cure(rgb)
+    raise MessageError(f"expected a picture (H, W, 3) uint8 RGB, got {got}; {cure}")
+
+
+def _cure(rgb: NDArray[Any]) -> str:
+    """How to make a picture of an array that is none."""
+    if rgb.ndim == 2 or (rgb.ndim == 3 and rgb.shape[2] == 1):
+        return "repeat the grey channel three times, or give an Image of mono8"
+    if rgb.ndim == 3 and rgb.shape[2] == 4:
+        return "leave out the alpha channel: rgba[..., :3]"
+    if rgb.ndim == 3 and rgb.shape[0] == 3 and rgb.shape[2] != 3:
+        return "put the channels last: transpose(1, 2, 0)"
+    if rgb.ndim == 4:
+        return "give one picture at a time"
+    if rgb.dtype == np.uint16:
+        return "scale it to eight bits: (picture // 256).astype(numpy.uint8)"
+    if rgb.dtype.kind == "f":
+        return "scale finite values from [0, 1] to eight bits: (255 * picture).round().astype(numpy.uint8)"
+    return "convert it to eight bits and three channels"
 
 
 def natural(path: Path) -> tuple[list[tuple[int, int, str]], str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from seesay.errors import PromptError
 from seesay.messages import Prompt
@@ -14,7 +14,7 @@ _OPENINGS = ("a photo of a ", "a photo of an ", "a photo of the ", "this ", "the
 def clean(prompts: Sequence[str]) -> tuple[str, ...]:
     """The prompts with surrounding and repeated blanks removed, in their order.
 
-    Raises PromptError for a text where a list belongs, and for an empty prompt.
+    Raises PromptError as `listed` does, and for an empty prompt.
     """
     cleaned = tuple(" ".join(str(prompt).split()) for prompt in listed(prompts))
     for number, prompt in enumerate(cleaned, start=1):
@@ -24,18 +24,32 @@ def clean(prompts: Sequence[str]) -> tuple[str, ...]:
 
 
 def listed(prompts: Sequence[str | Prompt]) -> tuple[str | Prompt, ...]:
-    """The prompts as they are. Raises PromptError for a text where a list belongs."""
+    """The prompts as they are. Raises PromptError for a text where a list belongs, and for what is no text."""
     if isinstance(prompts, str):
         raise PromptError(f"expected a list of prompts, got the text {prompts!r}; write [{prompts!r}]")
-    return tuple(prompts)
+    if not isinstance(prompts, Iterable):
+        raise PromptError(f"expected a list of prompts, got {prompts!r}; write ['a red block']")
+    given = tuple(prompts)
+    for number, prompt in enumerate(given, start=1):
+        _check_text(prompt, number)
+    return given
 
 
 def full(prompts: Sequence[str | Prompt]) -> tuple[Prompt, ...]:
     """Every prompt as a Prompt, in their order, with those of a tree in its place.
 
-    Raises PromptError for a text where a list belongs, and for a tree that cannot be read.
+    Raises PromptError as `listed` does, and for a tree that cannot be read.
     """
     return tuple(branch.prompt for branch in plant(listed(prompts)).walk())
+
+
+def _check_text(prompt: object, number: int) -> None:
+    if not isinstance(prompt, str | Prompt):
+        raise PromptError(f"expected a text or a Prompt at place {number}, got {prompt!r}; name a thing, such as 'a red block'")
+    try:
+        (prompt if isinstance(prompt, str) else prompt.text).encode()
+    except UnicodeEncodeError as error:
+        raise PromptError(f"expected whole characters in every prompt, got {prompt!r} at place {number}; read it as UTF-8") from error
 
 
 def words_alone(prompts: Sequence[str | Prompt]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -13,9 +12,9 @@ from seesay import masks as coding
 from seesay.errors import ModelError
 from seesay.messages import Header, Image, Masks, Prompt, PromptSet
 from seesay.perception.clipseg import ClipSeg, ImageCode
-from seesay.perception.device import pick_device
+from seesay.perception.device import clear_failures, pick_device
 from seesay.perception.embedded import EMBEDDED, load
-from seesay.perception.pictures import to_rgb
+from seesay.perception.pictures import from_array, to_rgb
 from seesay.perception.prompts import full
 
 if TYPE_CHECKING:
@@ -58,8 +57,10 @@ class Segmenter:
         if prompts:
             self.clipseg.encode_prompts(prompts)
 
+    @clear_failures()
     def segment(self, image: Image, prompts: PromptSet) -> Masks:
-        """One mask per prompt of the set. Raises PromptError, and MessageError for a depth picture."""
+        """One mask per prompt of the set. Raises PromptError, MessageError for a depth
+        picture, and DeviceError."""
         return self.segment_all([image], prompts)[0]
 
     def segment_all(self, images: Sequence[Image], prompts: PromptSet) -> list[Masks]:
@@ -73,7 +74,7 @@ class Segmenter:
 
     def __call__(self, rgb: NDArray[np.uint8], prompts: Sequence[str | Prompt]) -> Masks:
         """The same for `(H, W, 3) uint8` RGB and a list of texts or Prompts."""
-        return self.segment(Image(Header(time.monotonic_ns()), "rgb8", rgb), PromptSet(Header(0), 0, full(prompts)))
+        return self.segment(from_array(rgb), PromptSet(Header(0), 0, full(prompts)))
 
     def probabilities(self, rgb: NDArray[np.uint8], prompts: Sequence[str | Prompt]) -> NDArray[np.float32]:
         """`(M, H, W) float32` probability of every pixel for every prompt; logits are upsampled, then squashed."""

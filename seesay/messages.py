@@ -31,6 +31,7 @@ TaskOutcome = Literal["done", "failed", "refused", "timeout", "cancelled"]
 WithoutAnswer = Literal["best", "stop", "wait"]
 
 MAX_SIDE = 16384
+MAX_PIXELS = 1 << 27
 MAX_PICTURE_PIXELS = 1 << 24
 MAX_VARIANTS = 64
 
@@ -108,6 +109,9 @@ class Image:
         check_array("Image.data", self.data, dtype, (None, None, 3) if channels == 3 else (None, None))
         if self.data.size == 0:
             raise MessageError(f"Image.data: expected at least one pixel, got shape {self.data.shape}")
+        if max(self.data.shape) > MAX_SIDE or self.height * self.width > MAX_PIXELS:
+            limits = f"{MAX_SIDE} pixels a side and {MAX_PIXELS / 1e6:.0f} million in all"
+            raise MessageError(f"Image.data: expected at most {limits}, got {self.width} x {self.height}; make it smaller")
 
     @property
     def height(self) -> int:
