@@ -71,6 +71,7 @@ class Heard:
         return found[0]
 
 
+@pytest.mark.timeout(300)   # four processes that load torch
 def test_perception_and_planner_run_from_a_recording_as_from_a_camera(tmp_path: Path, session: Path) -> None:
     pytest.importorskip("transformers")
     tiny_gemma().save_pretrained(tmp_path / "lm")
@@ -110,7 +111,7 @@ def test_perception_and_planner_run_from_a_recording_as_from_a_camera(tmp_path: 
             words.send(prompts)   # the recording goes on to here
         live = heard.lap
         assert sum(one.topic == images.topic.name for one in read(tmp_path / "bag")) == len(views)
-        with node("play", session, path=str(tmp_path / "bag"), clock=True, topics=chosen, rate=0.2, loop=True):
+        with node("play", session, path=str(tmp_path / "bag"), clock=True, topics=chosen, rate=0.4, loop=True):
             again = a_whole_lap(heard, live)
     for key, message in live.items():
         compare(message, again[key])
