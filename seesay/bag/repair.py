@@ -41,7 +41,7 @@ def _copy(path: Path, target: Path) -> None:
     schemas: dict[int, int] = {}
     channels: dict[int, int] = {}
     with open(target, "wb") as output:
-        writer = Writer(output, compression=CompressionType.LZ4)
+        writer = Writer(output, compression=CompressionType.NONE)
         writer.start("ros2", "seesay")
         for record in Records(path):
             if isinstance(record, Schema) and record.id not in schemas:

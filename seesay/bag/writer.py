@@ -103,7 +103,7 @@ class BagWriter:
     def _begin(self) -> None:
         path = self.path / f"{self.path.name}_{len(self._files)}.mcap"
         output = _Output(path)
-        mcap = Writer(output, CHUNK_BYTES, CompressionType.LZ4)   # type: ignore[arg-type]  # it writes, tells and flushes, no more
+        mcap = Writer(output, CHUNK_BYTES, CompressionType.NONE)   # type: ignore[arg-type]  # it writes, tells and flushes, no more
         mcap.start("ros2", "seesay")
         self._file = _Open(output, mcap, FileInfo(path.name))
         for name, values in self._records.items():
