@@ -2,10 +2,11 @@
 
 Each condition plans every scene by itself until it says `done` (plan success: the goal holds then, within twice the steps of the shortest
 plan), and is asked for the next step at each place along the scene's known plan (top1; null without plans). All conditions choose among
-the same 61 phrases and hear of failed steps; those with a language model have the same prompt, the same length policy and the same scores.
+the same 61 phrases and hear of failed steps; those with a language model have the same prompt and scores.
 
     combined            SayCan: language x affordance, the kitchen seen with the misses and false alarms of a detector
     language_only       the same without affordances
+    language_sum        the same with SayCan's plain sums of log-probabilities in place of the length policy
     affordance_only     the same without language
     oracle_perception   combined, with everything seen as it is
     foreign_affordance  the control: combined, with affordances of another scene
@@ -36,7 +37,7 @@ from benchmarks.score_cache import Remembering
 from seesay.messages import Header, Instruction, PlanStep
 from seesay.planner.affordance import AffordanceModel
 from seesay.planner.language import LanguageScorer
-from seesay.planner.lengths import LengthScorer
+from seesay.planner.lengths import Length, LengthScorer
 from seesay.planner.saycan import Mode, SayCan
 from seesay.planner.skills import DONE, Library, load_library
 from seesay.planner.transformers_scorer import TransformersScorer
@@ -48,15 +49,17 @@ LIKELY = 0.5
 UNSEEN = 0.02
 """p(success) of searching for what is not seen: with the whole kitchen in view, the share of unseen kinds that are there but missed."""
 BARS = {"p_value_combined_vs_language": ("<=", 0.05)}
-CONDITIONS: dict[str, tuple[Mode | None, Eyes]] = {
-    "combined": ("combined", "noisy"),
-    "language_only": ("language_only", "noisy"),
-    "affordance_only": ("affordance_only", "noisy"),
-    "oracle_perception": ("combined", "oracle"),
-    "foreign_affordance": ("combined", "foreign"),
-    "random_feasible": ("affordance_only", "noisy"),
-    "keyword": (None, "oracle"),
+CONDITIONS: dict[str, tuple[Mode | None, Eyes, Length]] = {
+    "combined": ("combined", "noisy", "pmi"),
+    "language_only": ("language_only", "noisy", "pmi"),
+    "language_sum": ("language_only", "noisy", "sum"),
+    "affordance_only": ("affordance_only", "noisy", "pmi"),
+    "oracle_perception": ("combined", "oracle", "pmi"),
+    "foreign_affordance": ("combined", "foreign", "pmi"),
+    "random_feasible": ("affordance_only", "noisy", "pmi"),
+    "keyword": (None, "oracle", "pmi"),
 }
+"""What each has of the planner, what it sees, and how it scores phrases."""
 
 
 def main() -> None:
@@ -75,7 +78,7 @@ def main() -> None:
     scorer = TransformersScorer.from_pretrained(arguments.lm)
     keep = cache("kitchen_plans") / f"{arguments.lm.replace('/', '-')}.jsonl"
     known = Remembering(scorer, [option.phrase for option in library.candidates()], keep)
-    runs = evaluate(scenes, library, LengthScorer(known, "pmi"))
+    runs = evaluate(scenes, library, known)
     show("kitchen_plans", {"scenes": arguments.scenes.name, **figures(runs)}, arguments.json, BARS)
 
 
@@ -85,17 +88,17 @@ def evaluate(scenes: Sequence[KitchenScene], library: Library, scorer: LanguageS
     choosers = {name: chooser(name, library, scorer) for name in CONDITIONS}
     for number, scene in enumerate(track(scenes, description="scenes")):
         foreign = scenes[(number + len(scenes) // 3) % len(scenes)]
-        for name, (_, eyes) in CONDITIONS.items():
+        for name, (_, eyes, _) in CONDITIONS.items():
             runs[name].append(run(scene, foreign, eyes, library, choosers[name]))
     return runs
 
 
 def chooser(condition: str, library: Library, scorer: LanguageScorer) -> Choose:
     """How a condition chooses the next step."""
-    mode, _ = CONDITIONS[condition]
+    mode, _, length = CONDITIONS[condition]
     if mode is None:
         return _keywords
-    saycan = SayCan(library, scorer, mode=mode, affordances=AffordanceModel(unseen=UNSEEN))
+    saycan = SayCan(library, LengthScorer(scorer, length), mode=mode, affordances=AffordanceModel(unseen=UNSEEN))
 
     def decide(episode: Episode) -> PlanStep:
         now = episode.kitchen.time_ns
@@ -131,6 +134,8 @@ def figures(runs: dict[str, list[Run]]) -> dict[str, Any]:
         "p_value_combined_vs_language": mcnemar(combined, language),
         "gain_foreign_over_language": float(foreign.mean() - language.mean()),
         "p_value_combined_vs_foreign": mcnemar(combined, foreign),
+        "gain_combined_over_language_sum": float(combined.mean() - success["language_sum"].mean()),
+        "p_value_combined_vs_language_sum": mcnemar(combined, success["language_sum"]),
         "top1_gain_combined_over_language": top1_gain,
         "top1_p_value_combined_vs_language": paired(steps["combined"][:, 0], steps["language_only"][:, 0]) if planned else None,
         "conditions": {name: _condition(runs[name], steps[name]) for name in runs},
