@@ -42,6 +42,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
+    full_size.placement(options.device)
     show("detector, owlvit-base-patch32 with random weights", figures(options.device, options.repeats), options.json, BARS)
 
 
@@ -49,7 +50,7 @@ def figures(device: str, repeats: int) -> dict[str, Any]:
     """Every ratio is Hugging Face's time over SeeSay's in the same run; the differences are to its forward pass."""
     checkpoint, rgb = full_size.owlvit(), full_size.picture()
     hf = HuggingFace(checkpoint, rgb, device)
-    owl = Owl(checkpoint, device)
+    owl = Owl(checkpoint, full_size.placement(device))
     found: dict[str, Any] = {}
     for count in (4, 20, 100):
         prompts = full_size.PROMPTS[:count]

@@ -9,12 +9,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seesay.errors import ModelError
+from seesay.perception.device import Dtype, Placement, pick_device
 from seesay.perception.embedded import EMBEDDED, Checkpoint, load
 
 HEIGHT, WIDTH = 1080, 1920
 COLOURS = ("red", "green", "blue", "yellow", "white", "black", "orange", "pink", "purple", "cyan")
 THINGS = ("block", "bowl", "cup", "can", "ball", "plate", "box", "bag", "lamp", "chair")
 PROMPTS = tuple(f"a {colour} {thing}" for thing in THINGS for colour in COLOURS)
+
+
+def placement(device: str, dtype: Dtype = "float32", compiled: bool = False) -> Placement:
+    """Where the rivals compute; the benchmark ends with a sentence where there is no such device."""
+    try:
+        return Placement(pick_device(device), dtype, compiled)
+    except ModelError as error:
+        raise SystemExit(str(error)) from None
 
 
 def picture(seed: int = 0) -> NDArray[np.uint8]:

@@ -41,6 +41,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
+    full_size.placement(options.device)
     if options.only_memory:
         print(memory(options.only_memory))
         return
@@ -51,7 +52,7 @@ def figures(device: str, repeats: int) -> dict[str, Any]:
     """Every ratio is Hugging Face's time over SeeSay's in the same run; the difference is to its forward pass."""
     checkpoint, rgb = full_size.clipseg(), full_size.picture()
     hf = HuggingFace(checkpoint, rgb, device)
-    ours = Segmenter(ClipSeg(checkpoint, device))
+    ours = Segmenter(ClipSeg(checkpoint, full_size.placement(device)))
     found: dict[str, Any] = {}
     for count in (1, 5, 10):
         prompts = full_size.PROMPTS[:count]

@@ -29,7 +29,9 @@ def run(node: Node, config: Config) -> None:
     from seesay.perception.detector import Detector
     from seesay.perception.engines import open_detector
 
-    detector = open_detector(config.model, letterbox=config.letterbox)
+    detector = open_detector(
+        config.model, device=config.device, letterbox=config.letterbox, dtype=config.dtype, compiled=config.compiled
+    )
     shipped = detector.threshold
 
     def adjust(config: Config) -> None:
@@ -38,6 +40,7 @@ def run(node: Node, config: Config) -> None:
     adjust(config)
     node.on_change(adjust)
     if isinstance(detector, Detector):
+        detector.warm_up(config.batch)
         share(node, detector)
     prompts = PromptsInForce(node, detector.check)
     pictures = Pictures(node, config)

@@ -12,7 +12,7 @@ from seesay.config import between
 from seesay.messages import Image, PromptSet
 from seesay.nodes.node import Node
 from seesay.nodes.prompting import PromptsInForce
-from seesay.perception.device import Batches, clear_failures
+from seesay.perception.device import Batches, Dtype, clear_failures
 from seesay.perception.schedule import Schedule, Turn, shares
 from seesay.topics import IMAGE
 
@@ -32,6 +32,8 @@ class Cameras:
     max_rate_hz: pictures a second of a camera at most, by its name. priority: its share where the engine cannot serve all, 1 if not named.
     batch: pictures of one pass at most; on a GPU 8 cost little more than one, on a CPU each waits for all. window_ms: how long a pass
     waits for further cameras at most.
+    device: a torch device, "auto" takes a GPU where there is one. dtype: of the image tower. compiled: compile the pass over pictures, a
+    minute's work before the node is ready.
     """
 
     cameras: tuple[str, ...] = ("front",)
@@ -39,6 +41,9 @@ class Cameras:
     priority: dict[str, float] = field(default_factory=dict)
     batch: Annotated[int, between(1, 256)] = 1
     window_ms: Annotated[float, between(0, 1000)] = 5.0
+    device: str = "auto"
+    dtype: Dtype = "float32"
+    compiled: bool = False
 
 
 class Pictures:

@@ -25,13 +25,16 @@ class Config(Cameras):
 
 def run(node: Node, config: Config) -> None:
     from seesay.perception.engines import open_segmenter
+    from seesay.perception.segmenter import Segmenter
 
-    segmenter = open_segmenter(config.model)
+    segmenter = open_segmenter(config.model, device=config.device, dtype=config.dtype, compiled=config.compiled)
     shipped = segmenter.threshold
 
     def adjust(config: Config) -> None:
         segmenter.threshold = config.threshold if config.threshold >= 0 else shipped
 
+    if isinstance(segmenter, Segmenter):
+        segmenter.warm_up(config.batch)
     adjust(config)
     node.on_change(adjust)
     prompts = PromptsInForce(node, segmenter.check)

@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 
 from seesay.errors import ModelError
 from seesay.messages import Example, Prompt
+from seesay.perception.device import CPU, Placement
 from seesay.perception.embedded import Checkpoint
+from seesay.perception.pixels import pixels_for
 from seesay.perception.preprocess import Preprocess
 from seesay.perception.queries import PromptEncoder
+from seesay.perception.static import Network, compiled
 from seesay.perception.text import TextEncoder
-from seesay.perception.tower import Tower
+from seesay.perception.tower import Patches, Tower
 from seesay.perception.visual_prompt import engineer
 
 if TYPE_CHECKING:
@@ -36,21 +39,24 @@ class ImageCode:
 class ClipSeg:
     """A loaded CLIPSeg in three separable steps: `encode_image`, `encode_prompts`, `logits`."""
 
-    def __init__(self, checkpoint: Checkpoint, device: str = "cpu") -> None:
+    def __init__(self, checkpoint: Checkpoint, placement: Placement = CPU) -> None:
         self.name = checkpoint.name
         self.preprocess = Preprocess.from_config("clipseg", checkpoint.preprocessor)
         if self.preprocess.height != self.preprocess.width:
             got = f"{self.preprocess.height} x {self.preprocess.width}"
             raise ModelError(f"expected a square CLIPSeg input, got {got}; set size in preprocessor_config.json")
+        device = self._device = placement.device
         self._network: Any = checkpoint.network.float().to(device)
-        self._device = device
+        self._pixels = pixels_for(self.preprocess, device)
+        self._dtype = placement.torch_dtype
         self._wanted = [int(index) for index in checkpoint.config.extract_layers]
-        self._tower = Tower(self._network.clip.vision_model.encoder.layers[: max(self._wanted) + 1])
+        self._tower = Tower(self._network.clip.vision_model.encoder.layers[: max(self._wanted) + 1], self._dtype)
         text = checkpoint.config.text_config
         _check_end_token(checkpoint, int(text.eos_token_id))
         texts = TextEncoder(checkpoint.tokenizer, int(text.max_position_embeddings), self._text_tower)
         self.encode_prompts = PromptEncoder(texts, self._look_at)
-        self._positions: torch.Tensor | None = None
+        self._patches = Patches(self._network.clip.vision_model.embeddings, self.preprocess.height, self.preprocess.width)
+        self._run: Network = compiled(self._network_pass) if placement.compiled else self._network_pass
 
     def encode_image(self, rgb: NDArray[np.uint8]) -> ImageCode:
         """`(H, W, 3) uint8` RGB -> ImageCode."""
@@ -60,14 +66,17 @@ class ClipSeg:
         """Pictures `(H, W, 3) uint8` RGB, of any sizes, in one pass -> one ImageCode each."""
         import torch
 
-        pixels = torch.from_numpy(np.stack([self.preprocess(rgb) for rgb in pictures])).to(self._device)
-        vision, decoder = self._network.clip.vision_model, self._network.decoder
         with torch.inference_mode():
-            hidden = vision.pre_layrnorm(self._embed(vision.embeddings, pixels))
-            kept = [after if index in self._wanted else None for index, after in enumerate(self._tower.run(hidden))]
-            deepest_first = [kept[index] for index in reversed(self._wanted)]
-            reduced = [reduce(activation) for reduce, activation in zip(decoder.reduces, deepest_first, strict=True)]
-            return [ImageCode(tuple(part[number : number + 1] for part in reduced)) for number in range(len(pictures))]
+            reduced = self._run(self._pixels(pictures))
+        return [ImageCode(tuple(part[number : number + 1] for part in reduced)) for number in range(len(pictures))]
+
+    def _network_pass(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """The activations of ImageCode for B pictures."""
+        vision, decoder = self._network.clip.vision_model, self._network.decoder
+        hidden = vision.pre_layrnorm(self._patches(pixels))
+        kept = [after if index in self._wanted else None for index, after in enumerate(self._tower.run(hidden))]
+        deepest_first = [kept[index] for index in reversed(self._wanted)]
+        return tuple(reduce(activation) for reduce, activation in zip(decoder.reduces, deepest_first, strict=True))
 
     def logits(self, code: ImageCode, prompts: Sequence[str | Prompt]) -> torch.Tensor:
         """`(Q, h, w) float32` logits at the network's resolution; their sigmoid is the probability of a pixel."""
@@ -88,24 +97,15 @@ class ClipSeg:
             upsampled: torch.Tensor = decoder.transposed_convolution(maps)
             return upsampled[:, 0]
 
-    def _embed(self, embeddings: Any, pixels: torch.Tensor) -> torch.Tensor:
-        """Patch and class tokens with positions; the positions are resampled to the input size once, not per picture."""
-        import torch
-
-        patches = embeddings.patch_embedding(pixels).flatten(2).transpose(1, 2)
-        tokens = torch.cat([embeddings.class_embedding.expand(len(patches), 1, -1), patches], dim=1)
-        if self._positions is None:
-            self._positions = embeddings.interpolate_pos_encoding(tokens, *pixels.shape[-2:])
-        return tokens + self._positions
-
     def _look_at(self, examples: Sequence[Example]) -> torch.Tensor:
         """`(E, D) float32`: CLIP's embedding of each example, its thing made to stand out."""
         import torch
 
-        pixels = torch.from_numpy(np.stack([self.preprocess(engineer(example)) for example in examples])).to(self._device)
-        with torch.inference_mode():
+        pixels = self._pixels([engineer(example) for example in examples])
+        mixed = torch.autocast(torch.device(self._device).type, self._dtype, enabled=self._dtype != torch.float32)
+        with torch.inference_mode(), mixed:   # Hugging Face's own pass, which does not know that the tower computes in another type
             vectors: torch.Tensor = self._network.clip.get_image_features(pixels).pooler_output
-            return vectors
+            return vectors.float()
 
     def _text_tower(self, ids: torch.Tensor) -> torch.Tensor:
         import torch

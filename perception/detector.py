@@ -14,12 +14,13 @@ from seesay.errors import ModelError, PromptError
 from seesay.messages import Detections, Embeddings, Header, Image, Prompt, PromptSet, PromptVectors
 from seesay.perception.calibration import Calibration, load_calibration
 from seesay.perception.decoding import OVERLAP, clipped_corners
-from seesay.perception.device import clear_failures, pick_device
+from seesay.perception.device import Dtype, Placement, clear_failures, pick_device
 from seesay.perception.embedded import EMBEDDED, load
 from seesay.perception.growing import NOTHING, Scored, grow
 from seesay.perception.owlvit import ImageCode, Owl
 from seesay.perception.pictures import from_array, to_rgb
 from seesay.perception.prompts import full, listed
+from seesay.perception.static import warm_up
 from seesay.perception.trees import plant
 
 DEFAULT_THRESHOLD = 0.1
@@ -46,18 +47,29 @@ class Detector:
 
     @classmethod
     def from_pretrained(
-        cls, model: str = EMBEDDED, threshold: float | None = None, device: str = "auto", letterbox: bool = False
+        cls,
+        model: str = EMBEDDED,
+        threshold: float | None = None,
+        device: str = "auto",
+        letterbox: bool = False,
+        dtype: Dtype = "float32",
+        compiled: bool = False,
     ) -> Detector:
         """Load `"embedded"`, a local folder or a Hugging Face id of an OWL-ViT or OWLv2.
 
         threshold: None takes the one shipped with the checkpoint, else 0.1. device: a torch device, `"auto"` = cuda where there is one.
         letterbox: an OWL-ViT sees pictures in their own shape, in a black square, not squashed to one; an OWLv2 always does.
+        dtype: of the image tower; bfloat16 is for a GPU. compiled: compile the pass over pictures, a minute's work with the first picture.
         Raises ModelError.
         """
         checkpoint = load("detector", model)
         shipped = checkpoint.settings.get("threshold", DEFAULT_THRESHOLD)
-        owl = Owl(checkpoint, pick_device(device), letterbox)
+        owl = Owl(checkpoint, Placement(pick_device(device), dtype, compiled), letterbox)
         return cls(owl, shipped if threshold is None else threshold, calibration=load_calibration(Path(checkpoint.place)))
+
+    def warm_up(self, batch: int = 1) -> None:
+        """Do once all that costs time only once, for batches of up to so many pictures."""
+        warm_up(self.owl.encode_images, batch)
 
     @property
     def name(self) -> str:

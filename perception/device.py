@@ -5,16 +5,41 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from seesay.errors import DeviceError, ModelError
+
+if TYPE_CHECKING:
+    import torch
 
 T = TypeVar("T")
 R = TypeVar("R")
 
+Dtype = Literal["float32", "bfloat16", "float16"]
 _FAILURES = ("CUDA", "CUBLAS", "cuDNN", "HIP error", "MPS")
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where and how a network computes: a torch `device` that is there, the `dtype` of its image tower (all around it is float32),
+    and whether the pass over pictures is `compiled`."""
+
+    device: str = "cpu"
+    dtype: Dtype = "float32"
+    compiled: bool = False
+
+    @property
+    def torch_dtype(self) -> torch.dtype:
+        import torch
+
+        dtype: torch.dtype = getattr(torch, self.dtype)
+        return dtype
+
+
+CPU = Placement()
 
 
 def pick_device(device: str) -> str:

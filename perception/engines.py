@@ -13,6 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 from seesay.errors import ModelError, SeeSayError
 from seesay.messages import Detections, Image, Masks, Prompt, PromptSet
 from seesay.perception.detector import Detector
+from seesay.perception.device import Dtype
 from seesay.perception.embedded import EMBEDDED, FUSED, Kind, family
 from seesay.perception.fused import FusedDetector
 from seesay.perception.segmenter import Segmenter
@@ -61,13 +62,18 @@ class AnySegmenter(Protocol):
 
 
 def open_detector(
-    model: str = EMBEDDED, threshold: float | None = None, device: str = "auto", letterbox: bool = False
+    model: str = EMBEDDED,
+    threshold: float | None = None,
+    device: str = "auto",
+    letterbox: bool = False,
+    dtype: Dtype = "float32",
+    compiled: bool = False,
 ) -> AnyDetector:
     """Load a detector: `"embedded"`, a folder or Hugging Face id of an OWL-ViT, OWLv2, Grounding DINO, MM-Grounding-DINO or OmDet-Turbo,
     or `"NAME"` or `"NAME:ARGUMENT"` of a plug-in.
 
     threshold: None takes the model's own. device: a torch device, `"auto"` = cuda where there is one. letterbox: as in
-    `Detector.from_pretrained`, for an OWL-ViT only. Raises ModelError.
+    `Detector.from_pretrained`, for an OWL-ViT only. dtype, compiled: of the image tower, for OWL-ViT and OWLv2 only. Raises ModelError.
     """
     made = _plugged("detector", model, threshold, device, AnyDetector)
     if letterbox and (made is not None or family("detector", model) in FUSED):
@@ -75,21 +81,26 @@ def open_detector(
     if made is not None:
         detector: AnyDetector = made
         return detector
-    if family("detector", model) in FUSED:
+    if (kind := family("detector", model)) in FUSED:
+        if dtype != "float32" or compiled:
+            raise ModelError(f"expected float32, not compiled, for a {kind}, got dtype={dtype!r}, compiled={compiled}; leave both out")
         return FusedDetector.from_pretrained(model, threshold, device)
-    return Detector.from_pretrained(model, threshold, device, letterbox)
+    return Detector.from_pretrained(model, threshold, device, letterbox, dtype, compiled)
 
 
-def open_segmenter(model: str = EMBEDDED, threshold: float | None = None, device: str = "auto") -> AnySegmenter:
+def open_segmenter(
+    model: str = EMBEDDED, threshold: float | None = None, device: str = "auto", dtype: Dtype = "float32", compiled: bool = False
+) -> AnySegmenter:
     """Load a segmenter: `"embedded"`, a folder or Hugging Face id of a CLIPSeg, or `"NAME"` or `"NAME:ARGUMENT"` of a plug-in.
 
-    threshold: None takes the model's own. device: a torch device, `"auto"` = cuda where there is one. Raises ModelError.
+    threshold: None takes the model's own. device: a torch device, `"auto"` = cuda where there is one. dtype, compiled: of the image tower,
+    for OWL-ViT, OWLv2 and CLIPSeg only. Raises ModelError.
     """
     made = _plugged("segmenter", model, threshold, device, AnySegmenter)
     if made is not None:
         segmenter: AnySegmenter = made
         return segmenter
-    return Segmenter.from_pretrained(model, threshold, device)
+    return Segmenter.from_pretrained(model, threshold, device, dtype, compiled)
 
 
 def _plugged(kind: Kind, model: str, threshold: float | None, device: str, protocol: Any) -> Any:

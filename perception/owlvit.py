@@ -14,12 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seesay.messages import Example, Prompt
+from seesay.perception.device import CPU, Placement
 from seesay.perception.embedded import Checkpoint
 from seesay.perception.one_shot import choose_token, outline
+from seesay.perception.pixels import pixels_for
 from seesay.perception.preprocess import Preprocess
 from seesay.perception.queries import PromptEncoder
+from seesay.perception.static import Network, compiled
 from seesay.perception.text import TextEncoder
-from seesay.perception.tower import Tower
+from seesay.perception.tower import Patches, Tower
 
 if TYPE_CHECKING:
     import torch
@@ -34,24 +37,27 @@ class ImageCode:
     shift: torch.Tensor
     scale: torch.Tensor
     boxes: torch.Tensor
-    objectness: torch.Tensor | None
+    objectness: torch.Tensor | None = None
 
 
 class Owl:
-    """A loaded OWL-ViT or OWLv2 in three separable steps: `encode_image`, `encode_prompts`, `logits`."""
+    """A loaded OWL-ViT or OWLv2 in three separable steps: `encode_image`, `encode_prompts`, `logits`. It computes as `placement` says."""
 
-    def __init__(self, checkpoint: Checkpoint, device: str = "cpu", letterbox: bool = False) -> None:
+    def __init__(self, checkpoint: Checkpoint, placement: Placement = CPU, letterbox: bool = False) -> None:
         self.name = checkpoint.name
         self.preprocess = Preprocess.from_config(checkpoint.family, checkpoint.preprocessor)
         if letterbox and self.preprocess.fit == "squash":
             self.preprocess = replace(self.preprocess, fit="letterbox")
+        device = self._device = placement.device
         self._network: Any = checkpoint.network.float().to(device)
-        self._device = device
+        self._pixels = pixels_for(self.preprocess, device)
         self._backbone: Any = self._network.owlvit if checkpoint.family == "owlvit" else self._network.owlv2
-        self._tower = Tower(self._backbone.vision_model.encoder.layers)
+        self._patches = Patches(self._backbone.vision_model.embeddings, self.preprocess.height, self.preprocess.width)
+        self._tower = Tower(self._backbone.vision_model.encoder.layers, placement.torch_dtype)
         limit = int(checkpoint.config.text_config.max_position_embeddings)
         self.encode_prompts = PromptEncoder(TextEncoder(checkpoint.tokenizer, limit, self._text_tower), self._look_at)
         self._box_bias = self._network.compute_box_bias(*self._grid()).float().to(device)
+        self._run: Network = compiled(self._network_pass) if placement.compiled else self._network_pass
 
     def encode_image(self, rgb: NDArray[np.uint8]) -> ImageCode:
         """`(H, W, 3) uint8` RGB -> ImageCode."""
@@ -65,17 +71,22 @@ class Owl:
         """The codes, and the `(B, P, D)` embeddings before they are normalised."""
         import torch
 
-        pixels = torch.from_numpy(np.stack([self.preprocess(rgb) for rgb in pictures])).to(self._device)
         with torch.inference_mode():
-            features = self._features(pixels)
-            head = self._network.class_head
-            raw = head.dense0(features)
-            embeddings = raw / (torch.linalg.norm(raw, dim=-1, keepdim=True) + 1e-6)
-            shift, scale = head.logit_shift(features), head.elu(head.logit_scale(features)) + 1
-            boxes = torch.sigmoid(self._network.box_head(features) + self._box_bias)
-            v2 = hasattr(self._network, "objectness_head")
-            objectness = self._network.objectness_predictor(features) if v2 else [None] * len(pictures)
-            return [ImageCode(*parts) for parts in zip(embeddings, shift, scale, boxes, objectness, strict=True)], raw
+            raw, *parts = self._run(self._pixels(pictures))
+        return [ImageCode(*(part[number] for part in parts)) for number in range(len(pictures))], raw
+
+    def _network_pass(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """The embeddings before they are normalised, then the fields of ImageCode, each for B pictures."""
+        import torch
+
+        features = self._features(pixels)
+        head = self._network.class_head
+        raw = head.dense0(features)
+        embeddings = raw / (torch.linalg.norm(raw, dim=-1, keepdim=True) + 1e-6)
+        shift, scale = head.logit_shift(features), head.elu(head.logit_scale(features)) + 1
+        boxes = torch.sigmoid(self._network.box_head(features) + self._box_bias)
+        objectness = (self._network.objectness_predictor(features),) if hasattr(self._network, "objectness_head") else ()
+        return raw, embeddings, shift, scale, boxes, *objectness
 
     def _look_at(self, examples: Sequence[Example]) -> torch.Tensor:
         """`(E, D) float32`: the unit embedding of the thing in each example."""
@@ -105,9 +116,8 @@ class Owl:
     def _features(self, pixels: torch.Tensor) -> torch.Tensor:
         """`(B, P, D)`: patch tokens, each multiplied by the class token and normalised."""
         vision = self._backbone.vision_model
-        hidden = vision.pre_layernorm(vision.embeddings(pixels, interpolate_pos_encoding=_is_other_size(pixels, self._side())))
-        *_, hidden = self._tower.run(hidden)
-        tokens = vision.post_layernorm(hidden)
+        hidden = vision.pre_layernorm(self._patches(pixels))
+        tokens = vision.post_layernorm(self._tower(hidden))
         merged: torch.Tensor = self._network.layer_norm(tokens[:, 1:] * tokens[:, :1])
         return merged
 
@@ -119,13 +129,7 @@ class Owl:
             unit: torch.Tensor = vectors / (torch.linalg.norm(vectors, dim=-1, keepdim=True) + 1e-6)
             return unit
 
-    def _side(self) -> int:
-        return int(self._network.config.vision_config.image_size)
-
     def _grid(self) -> tuple[int, int]:
         patch = int(self._network.config.vision_config.patch_size)
         return self.preprocess.height // patch, self.preprocess.width // patch
 
-
-def _is_other_size(pixels: torch.Tensor, side: int) -> bool:
-    return tuple(pixels.shape[-2:]) != (side, side)

@@ -13,20 +13,50 @@ if TYPE_CHECKING:
     import torch
 
 
-class Tower:
-    """The transformer layers of an OWL-ViT, OWLv2 or CLIPSeg image tower, in order; iterating runs them one by one."""
+class Patches:
+    """Patch and class tokens with positions, which are resampled to the input's size once, not for every picture."""
 
-    def __init__(self, layers: Iterable[Any]) -> None:
-        self._layers = [_Layer(layer) for layer in layers]
+    def __init__(self, embeddings: Any, height: int, width: int) -> None:
+        import torch
+
+        self._embeddings = embeddings
+        count, dim = (height // embeddings.patch_size) * (width // embeddings.patch_size), embeddings.embed_dim
+        with torch.inference_mode():
+            like = torch.empty(1, 1 + count, dim, device=embeddings.class_embedding.device)
+            self._positions = embeddings.interpolate_pos_encoding(like, height, width)
+
+    def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
+        """`(B, 3, height, width)` pixels -> `(B, 1 + P, D)` tokens."""
+        import torch
+
+        patches = self._embeddings.patch_embedding(pixels).flatten(2).transpose(1, 2)
+        tokens: torch.Tensor = torch.cat([self._embeddings.class_embedding.expand(len(patches), 1, -1), patches], dim=1)
+        return tokens.add_(self._positions)
+
+
+class Tower:
+    """The transformer layers of an OWL-ViT, OWLv2 or CLIPSeg image tower, in order. They compute in `dtype`, all around them in float32."""
+
+    def __init__(self, layers: Iterable[Any], dtype: torch.dtype) -> None:
+        self._layers = [_Layer(layer.to(dtype)) for layer in layers]
+        self._dtype = dtype
 
     def __len__(self) -> int:
         return len(self._layers)
 
-    def run(self, hidden: torch.Tensor) -> Iterator[torch.Tensor]:
-        """Yield the `(B, 1 + P, D)` tokens after every layer, for tokens of the same shape."""
+    def __call__(self, hidden: torch.Tensor) -> torch.Tensor:
+        """The `(B, 1 + P, D) float32` tokens after the last layer, for tokens of the same shape."""
+        hidden = hidden.to(self._dtype)
         for layer in self._layers:
             hidden = layer(hidden)
-            yield hidden
+        return hidden.float()
+
+    def run(self, hidden: torch.Tensor) -> Iterator[torch.Tensor]:
+        """Yield the tokens after every layer instead."""
+        hidden = hidden.to(self._dtype)
+        for layer in self._layers:
+            hidden = layer(hidden)
+            yield hidden.float()
 
 
 class _Layer:

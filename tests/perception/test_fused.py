@@ -175,5 +175,7 @@ def test_tasks_name_all_their_classes() -> None:
 def test_a_model_of_the_wrong_kind_is_named(folder: Path, family: str, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=f"of the family {family!r}"):
         Detector.from_pretrained(str(folder))
+    with pytest.raises(ModelError, match="expected float32, not compiled"):
+        open_detector(str(folder), dtype="bfloat16")
     with pytest.raises(ModelError, match="of the family 'clipseg'"):
         open_detector(str(tiny.save_clipseg(tmp_path / "clipseg")))
