@@ -28,8 +28,9 @@ class Affordance:
 class AffordanceModel:
     """How evidence turns into probability.
 
-    The factors of success multiply to a raw estimate, which the library's calibration turns into a probability; factors of use (the effect
-    holds already, the step before would be undone) multiply that. Each factor below 1 gives a reason.
+    The skill's own success and the factors of evidence (how surely and how freshly things are seen) multiply to a raw estimate, which the
+    library's calibration turns into a probability. Factors of how things stand (out of reach, covered, taken, gripper full) and of use (the
+    effect holds already, the step before would be undone) multiply that. Each factor below 1 gives a reason.
 
     sure_score: detection score from which on an object is taken as surely seen, below it the factor falls in proportion. fresh_s: age
     until which evidence counts in full; beyond it the factor halves every half_life_s; older than max_age_s is refused (0).
@@ -50,6 +51,7 @@ class AffordanceModel:
         if option.skill == DONE:
             return self._done(library, objects, history)
         skill = library.skill(option.skill)
+        evidence = self.evidence(option, library, objects, now_ns)
         factors: list[tuple[float, str]] = []
         stamps = []
         for argument, name in option.arguments.items():
@@ -63,7 +65,7 @@ class AffordanceModel:
             if thing is None:
                 return Affordance(0.0, (f"{name} not seen",))
             stamps.append(thing.last_seen_ns)
-            factors += self._seen(name, thing, now_ns)
+            factors += self._status(name, thing)
             factors += self._reach(name, thing.position, library)
             if argument == skill.picks:
                 factors += self._uncovered(name, thing, objects)
@@ -75,10 +77,21 @@ class AffordanceModel:
         for need in skill.needs:
             if satisfied(need, option.arguments, library.places, objects, gripper) is False:
                 factors.append((self.unmet, f"not {need.verb}: {option.arguments.get(need.name, need.name)}"))
-        raw = skill.success * math.prod(factor for factor, _ in factors)
-        use = self._use(option, skill, library, objects, gripper, history)
-        probability = (library.calibration.probability(skill.name, raw) if library.calibration else raw) * math.prod(f for f, _ in use)
-        return Affordance(probability, tuple(reason for factor, reason in (*factors, *use) if factor < 1.0), min(stamps, default=None))
+        factors += self._use(option, skill, library, objects, gripper, history)
+        raw = skill.success * math.prod(factor for factor, _ in evidence)
+        sure = library.calibration.probability(skill.name, raw) if library.calibration else raw
+        reasons = tuple(reason for factor, reason in (*evidence, *factors) if factor < 1.0)
+        return Affordance(sure * math.prod(factor for factor, _ in factors), reasons, min(stamps, default=None))
+
+    def evidence(self, option: Option, library: Library, objects: Objects, now_ns: int) -> list[tuple[float, str]]:
+        """How surely and how freshly what an option needs is seen: factors in [0, 1] with reasons, none for what is not seen."""
+        searches = library.skill(option.skill).searches
+        factors: list[tuple[float, str]] = []
+        for argument, name in option.arguments.items():
+            thing = None if name in library.places else find(objects, name)
+            if thing is not None and not (argument == searches and self._too_old(thing, now_ns)):
+                factors += self._seen(name, thing, now_ns)
+        return factors
 
     def _use(
         self, option: Option, skill: Skill, library: Library, objects: Objects, gripper: ArmState | None, history: Sequence[StepRecord]
@@ -114,12 +127,13 @@ class AffordanceModel:
         score = score_of(thing, name)
         age = max(0.0, (now_ns - thing.last_seen_ns) * 1e-9)
         fresh = 1.0 if age <= self.fresh_s else 0.5 ** ((age - self.fresh_s) / self.half_life_s)
-        status = {"visible": 1.0, "held": 1.0, "occluded": 0.7, "lost": 0.05}[thing.status]
         return [
             (min(1.0, score / self.sure_score), f"{name} seen with score {score:.2f} only"),
             (0.0 if age > self.max_age_s else fresh, f"{name} last seen {age:.1f} s ago"),
-            (status, f"{name} is {thing.status}"),
         ]
+
+    def _status(self, name: str, thing: Object) -> list[tuple[float, str]]:
+        return [({"visible": 1.0, "held": 1.0, "occluded": 0.7, "lost": 0.05}[thing.status], f"{name} is {thing.status}")]
 
     def _too_old(self, thing: Object, now_ns: int) -> bool:
         return thing.status == "lost" or (now_ns - thing.last_seen_ns) * 1e-9 > self.max_age_s

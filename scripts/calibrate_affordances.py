@@ -1,11 +1,10 @@
 """Fit affordances to what skills achieve: `python -m scripts.calibrate_affordances` writes `tabletop.calibration.json` beside the skills.
 
-Each outcome: a random table in the simulator, in one of twelve cases with something in the gripper, seen through the cameras by the
-embedded models for one to three looks; then up to 25 s go by, in which every thing is moved by a hand once a minute on average, so that
-old evidence is worth less, as it is beside people; then a random option that is possible from what was seen is run, and the true state
-says whether its effect holds. Isotonic regression (pool adjacent violators) over bins of the raw estimate gives the table; `figures`
-compares Brier score and calibration error before and after, the latter by five-fold cross-validation. Outcomes are kept: a run that was
-interrupted goes on.
+Each outcome: a random table in the simulator, seen through the cameras by the embedded models for one to three looks; then up to 25 s go
+by, in which every thing is moved by a hand once a minute on average, so that old evidence is worth less, as it is beside people; then a
+random option against which nothing but its evidence speaks is run, and the true state says whether its effect holds. Isotonic regression
+(pool adjacent violators) over bins of the raw estimate gives the table; `figures` compares Brier score and calibration error before and
+after, the latter by five-fold cross-validation. Outcomes are kept: a run that was interrupted goes on.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from seesay.planner.skills import DONE, Library, Option, load_library
 from seesay.sim.cameras import Cameras
 from seesay.sim.drive import run_goal
 from seesay.sim.goals import Atom
-from seesay.sim.oracle import free_spot, judge, move_by_hand, skill_goal
+from seesay.sim.oracle import free_spot, judge, move_by_hand
 from seesay.sim.tasks import single_task
 from seesay.sim.world import World
 
@@ -48,23 +47,18 @@ def outcome(seed: int, library: Library, detector: Detector, segmenter: Segmente
     """One option run to its end; None where nothing is possible from what is seen. library: without a calibration."""
     rng = np.random.default_rng([seed, 7])
     world = World(single_task(seed).scene)
-    if rng.random() < 1 / 12:
-        some = [name for name in world.truth() if name.endswith("block")]
-        run_goal(world, skill_goal(world, "pick", rng, 0.002, object=str(rng.choice(some))))
     with Cameras(world) as cameras:
         perceiver = Perceiver(detector, segmenter, library.prompts())
         for _ in range(int(rng.integers(1, 4))):
             objects = perceiver.look([to_view(cameras.look(name)) for name in cameras.names])
             world.step(0.2)
     _let_time_pass(world, rng)
-    now, arm = world.time_ns, world.arm_state()
-    chances = [
-        (option, can.probability)
-        for option in library.candidates()
-        if option.skill != DONE
-        and (can := AffordanceModel().estimate(option, library, objects, now, arm, ())).probability > 0.0
-        and not {"already there", "already so"}.intersection(can.reasons)
-    ]
+    model, now, chances = AffordanceModel(), world.time_ns, []
+    for option in library.candidates():
+        if option.skill != DONE:
+            can, evidence = model.estimate(option, library, objects, now, None, ()), model.evidence(option, library, objects, now)
+            if can.probability > 0.0 and set(can.reasons) <= {reason for _, reason in evidence}:
+                chances.append((option, can.probability))
     if not chances:
         return None
     option, raw = chances[int(rng.integers(len(chances)))]

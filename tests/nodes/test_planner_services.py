@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -31,7 +32,7 @@ TABLE = scene(thing(1, "red block", -0.1, -0.05), thing(3, "green bowl", 0.05, 0
 def bus() -> Iterator[AnyBus]:
     """Another node's bus beside a planner that has seen a red block and a green bowl."""
     with MemoryBus("planner") as own, own.join("asker") as asker:
-        saycan = SayCan(load_library(), ScriptedScorer({RED_GREEN: -1.0, "done": -1.5}))
+        saycan = SayCan(replace(load_library(), calibration=None), ScriptedScorer({RED_GREEN: -1.0, "done": -1.5}))
         node = Node("planner", own, ManualClock(10 * S))
         PlannerServices(node, saycan, own.subscriber(topics.OBJECTS), own.subscriber(topics.ARM_STATE))
         yield asker
