@@ -144,21 +144,25 @@ def test_permission_lost() -> None:
         shutil.rmtree(parent)
 
 
-def test_the_others_run_on_when_the_disk_is_full(tmp_path: Path, session: Path) -> None:
+@pytest.mark.parametrize(("fault", "reason"), [("full", "File too large"), ("gone", "No such file or directory")])
+def test_the_others_run_on_when_the_recorder_cannot(fault: str, reason: str, tmp_path: Path, session: Path) -> None:
     """A recorder of a launch file stays, failed, and says why; the camera and its other reader notice nothing."""
-    config = {"path": str(tmp_path / "bag"), "topics": ["camera/*"]}
+    config = {"path": str(tmp_path / "bag"), "topics": ["camera/*"], "max_bytes": 1_000_000}
     command = [sys.executable, "-m", "seesay.nodes.runtime", "record", "--session", str(session), "--config", json.dumps(config)]
     with Bus(session, "camera") as camera, Bus(session, "viewer") as viewer, subprocess.Popen(command, stderr=subprocess.PIPE) as process:
         pictures, statuses, seen = camera.publisher(FRONT), viewer.subscriber(NODE_STATUS), viewer.subscriber(FRONT, "all", 1000)
         try:
             assert wait_for_state(statuses, "ready").message == str(tmp_path / "bag")
             assert pictures.wait_for_subscribers(2, LONG)
-            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (200_000, 200_000))
+            if fault == "full":
+                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (200_000, 200_000))
+            else:
+                (tmp_path / "bag").rename(tmp_path / "moved")
             number = 0
             while (status := statuses.take(0.02)) is None or status.message.state != "failed":
                 number += 1
                 pictures.send(picture(number, height=120, width=160))
-            assert "cannot be written: File too large" in status.message.message
+            assert f"cannot be written: {reason}" in status.message.message
             for extra in range(number + 1, number + 21):
                 pictures.send(picture(extra, height=120, width=160))
             newest = 0
@@ -170,7 +174,8 @@ def test_the_others_run_on_when_the_disk_is_full(tmp_path: Path, session: Path) 
         finally:
             process.terminate()
         assert process.wait(LONG) == 0
-    assert read(tmp_path / "bag") == [] or read(tmp_path / "bag")[0].message.header.sequence == 1
+    kept = read(tmp_path / ("bag" if fault == "full" else "moved"))
+    assert [one.message.header.sequence for one in kept[:1]] == [1] or (fault == "full" and kept == [])
 
 
 def wait_for_state(statuses: object, state: str) -> NodeStatus:
