@@ -12,9 +12,10 @@ STORAGE = typer.Option("mcap", "--storage", "-s", help="Format of the files; the
 
 
 def add(app: typer.Typer) -> None:
-    app.command(name="record")(record)
-    app.command(name="play")(play)
-    bag = typer.Typer(help="Look at recordings, and write snapshots.", no_args_is_help=True)
+    bag = typer.Typer(help="Record, play and look at recordings, as ros2 bag does.", no_args_is_help=True)
+    for group in (app, bag):
+        group.command(name="record")(record)
+        group.command(name="play")(play)
     bag.command(name="info")(info)
     bag.command(name="reindex")(reindex)
     bag.command(name="snapshot")(snapshot)

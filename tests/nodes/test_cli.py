@@ -25,7 +25,8 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 
 @pytest.mark.parametrize("command", [[], ["demo"], ["find"], ["launch"], ["run"], ["do"], ["stop"], ["topic"], ["topic", "echo"],
                                      ["topic", "hz"], ["topic", "list"], ["doctor"], ["explain"], ["models"], ["models", "list"],
-                                     ["record"], ["play"], ["bag"], ["bag", "info"], ["bag", "reindex"], ["bag", "snapshot"]])
+                                     ["record"], ["play"], ["bag"], ["bag", "record"], ["bag", "play"], ["bag", "info"],
+                                     ["bag", "reindex"], ["bag", "snapshot"]])
 def test_every_command_has_help(command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(monkeypatch, *command, "--help") == 0
     assert "Usage: seesay" in " ".join(capsys.readouterr().out.split())
