@@ -8,12 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
-
 from seesay.messages import Objects
 from seesay.planner.prompt import StepRecord
 from seesay.planner.skills import DONE, Library
-from seesay.sim.kitchen import KINDS, PLACES, Kitchen
+from seesay.sim.kitchen import KINDS, PLACES, Kitchen, State
 from seesay.sim.kitchen_scenes import KitchenScene, fewest_steps
 
 Eyes = Literal["oracle", "noisy", "foreign"]
@@ -72,11 +70,10 @@ class Episode:
         truth = self.kitchen.truth()
         rng = random.Random(zlib.crc32(f"{self.scene.id}/{len(self.history)}".encode()))
         seen = [thing for thing in truth.objects if thing.status == "held" or rng.random() >= MISSED]
-        present = {thing.label for thing in truth.objects}
-        for number, kind in enumerate(KINDS, start=1000):
-            if kind not in present and rng.random() < FALSE_ALARM:
-                where = np.array(PLACES[rng.choice(list(PLACES))])
-                seen.append(replace(truth.objects[0], id=number, label=kind, position=where, status="visible"))
+        absent = [kind for kind in KINDS if kind not in {thing.label for thing in truth.objects}]
+        false = tuple((kind, rng.choice(list(PLACES))) for kind in absent if rng.random() < FALSE_ALARM)
+        ghosts = Kitchen(State(self.kitchen.state.robot, false)).truth().objects
+        seen += [replace(ghost, id=1000 + ghost.id, last_seen_ns=self.kitchen.time_ns) for ghost in ghosts]
         return replace(truth, objects=tuple(seen))
 
 

@@ -93,6 +93,12 @@ def test_what_each_condition_sees() -> None:
     assert false == pytest.approx(0.02, abs=0.01)
 
 
+def test_an_empty_kitchen_can_be_looked_at() -> None:
+    empty = replace(soda("pepsi"), objects={})
+    looks = [Episode(replace(empty, id=str(n)), empty, "noisy", LIBRARY).look().objects for n in range(30)]
+    assert {len(look) for look in looks} >= {0, 1}
+
+
 def test_the_noise_is_the_same_in_every_run() -> None:
     one, other = (Episode(soda("pepsi"), soda("7up"), "noisy", LIBRARY).look() for _ in range(2))
     assert [thing.label for thing in one.objects] == [thing.label for thing in other.objects]
