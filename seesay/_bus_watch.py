@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
 import threading
@@ -36,7 +37,7 @@ class Watch:
 
     def wait(self, seconds: float | None = 0.0) -> list[int]:
         """Return the descriptors that something has come from, after `seconds` at most (None: for ever)."""
-        left = None if seconds is None else max(0.0, seconds) if self.shared else max(0, int(1000 * seconds) + 1)
+        left = None if seconds is None else max(0.0, seconds) if self.shared else max(0, math.ceil(1000 * seconds))
         return [descriptor for descriptor, _ in self._poll.poll(left)]
 
     def close(self) -> None:

@@ -178,18 +178,24 @@ class Subscriber(Generic[M]):
         for words in news:
             _log.warning("topic %s: %s", self.topic.name, words)
 
-    def _next(self, end: float | None) -> _Item[M] | None:
-        """Return the oldest unread item, waiting for it until `end` of the monotonic clock at most."""
-        while True:
-            with self.gate.condition:
-                if self._unread:
-                    return self._unread.popleft()
-                left = None if end is None else end - time.monotonic()
-                if self.gate.open or (left is not None and left <= 0):
-                    return None
+    def wait(self, end: float | None) -> bool:
+        """Wait until something is unread, until `end` of the monotonic clock at most or until the gate opens; tell whether it is."""
+        while not self._unread:
+            left = None if end is None else end - time.monotonic()
+            if self.gate.open or (left is not None and left <= 0):
+                return False
             if self.waiter is None or not self.waiter.wait(left):
                 with self.gate.condition:
                     self.gate.condition.wait_for(lambda: self._unread or self.gate.open, left)
+        return True
+
+    def _next(self, end: float | None) -> _Item[M] | None:
+        """Return the oldest unread item, waiting for it."""
+        while self.wait(end):
+            with self.gate.condition:
+                if self._unread:
+                    return self._unread.popleft()
+        return None
 
     def _open(self, item: _Item[M], view: bool) -> Received[M] | None:
         try:
@@ -224,6 +230,9 @@ class Gate:
     def wait(self, subscribers: Iterable[Subscriber[Any]], timeout: float | None) -> list[Subscriber[Any]]:
         """Wait until one of `subscribers` has something unread; return those that have."""
         watched = list(subscribers)
+        if len(watched) == 1:
+            watched[0].wait(None if timeout is None else time.monotonic() + timeout)
+            return [s for s in watched if s.unread]
         with self.condition:
             self.condition.wait_for(lambda: self.open or any(s.unread for s in watched), timeout)
             return [s for s in watched if s.unread]
