@@ -64,7 +64,7 @@ class Inlet:
         """As `Waiter.wait`."""
         if not Watch.shared or not self._turn.acquire(blocking=False):
             return False
-        ready: list[int] = []
+        ready: list[tuple[int, int]] = []
         try:
             with self._access:
                 if self._closed:
@@ -102,7 +102,7 @@ class Inlet:
                 for name in gone:
                     self._socket.disconnect(f"ipc://{self._directory / name}")
                     del self._connected[name]
-                self._receive([self._socket.fileno()])   # other uses of a socket may swallow what its descriptor had to tell
+                self._receive([(self._socket.fileno(), 0)])   # other uses of a socket may swallow what its descriptor had to tell
             self._wake_consumer()
         return any(self._connected.values())
 
@@ -125,13 +125,13 @@ class Inlet:
         if self._waiting and self._bell is not None:
             self._bell.ring()
 
-    def _receive(self, ready: list[int]) -> None:
+    def _receive(self, ready: list[tuple[int, int]]) -> None:
         """Take in all that has come. Where only the newest counts, nobody is woken before the end of a burst."""
-        with self.subscriber.gate.condition if self.subscriber.depth == 1 else contextlib.nullcontext():
+        with self.subscriber.gate.lock if self.subscriber.depth == 1 else contextlib.nullcontext():
             while ready and not self._closed:
-                for descriptor in ready:
-                    if descriptor in self._linked:
-                        self._hear(self._linked[descriptor])
+                for descriptor, _ in ready:
+                    if (node := self._linked.get(descriptor)) is not None:
+                        self._hear(node, self._links[node])
                     elif self._bell is not None and descriptor == self._bell.fileno():
                         self._bell.hush()
                     else:
@@ -183,9 +183,8 @@ class Inlet:
         self._links[node], self._linked[link.fileno()] = link, node
         self._own.add(link.fileno())
 
-    def _hear(self, node: str) -> None:
+    def _hear(self, node: str, link: RingLink) -> None:
         """A publisher says something: first its ring, for which messages may have waited, then what is in it."""
-        link = self._links[node]
         if link.ring is None:
             self._open(node, link)
         elif packet := link.receive():

@@ -131,7 +131,7 @@ class SocketThread:
         next_scan = 0.0
         try:
             while not self._stopping:
-                for descriptor in self._watch.wait(next_scan - time.monotonic()):
+                for descriptor, _ in self._watch.wait(next_scan - time.monotonic()):
                     self._handle(descriptor)
                 self._do_work()
                 if time.monotonic() >= next_scan:

@@ -35,10 +35,10 @@ class Watch:
     def resume(self, descriptor: int) -> None:
         self._poll.modify(descriptor, select.POLLIN)
 
-    def wait(self, seconds: float | None = 0.0) -> list[int]:
-        """Return the descriptors that something has come from, after `seconds` at most (None: for ever)."""
+    def wait(self, seconds: float | None = 0.0) -> list[tuple[int, int]]:
+        """Return (descriptor, event) where something has come from, after `seconds` at most (None: for ever)."""
         left = None if seconds is None else max(0.0, seconds) if self.shared else max(0, math.ceil(1000 * seconds))
-        return [descriptor for descriptor, _ in self._poll.poll(left)]
+        return self._poll.poll(left)
 
     def close(self) -> None:
         if isinstance(self._poll, select.epoll):

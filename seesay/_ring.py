@@ -48,6 +48,8 @@ def offsets(sizes: Sequence[int]) -> tuple[list[int], int]:
 class Slot:
     """A slot that is being written. Each must be ended once, by `commit` or `discard`."""
 
+    __slots__ = ("_ring", "index", "pixels")
+
     def __init__(self, ring: RingWriter, index: int) -> None:
         self._ring = ring
         self.index = index
@@ -142,7 +144,7 @@ class RingReader:
         except OSError as error:
             raise WireError(f"ring of {size} bytes: {error.strerror}") from error
         self._bytes = memoryview(self._map)
-        self._generations = self._bytes[:_PAGE].cast("Q")
+        self.generations = self._bytes[:_PAGE].cast("Q")
 
     def find(self, ref: Ref) -> SlotView:
         """Return the buffers that `ref` names. Raises WireError if they are not in the ring."""
@@ -152,9 +154,6 @@ class RingReader:
             raise WireError(f"ring reference: expected {size}, got slot {ref.slot} and {ref.sizes[:4]}")
         return SlotView(self, ref)
 
-    def generation(self, slot: int) -> int:
-        return self._generations[slot]
-
     def cut(self, slot: int, size: int) -> memoryview:
         start = _PAGE + slot * self.slot_bytes
         return self._bytes[start : start + size]
@@ -163,13 +162,15 @@ class RingReader:
 class SlotView:
     """The buffers of one message in a ring that its writer will sooner or later write over."""
 
+    __slots__ = ("_ref", "_ring")
+
     def __init__(self, ring: RingReader, ref: Ref) -> None:
         self._ring = ring
         self._ref = ref
 
     def intact(self) -> bool:
         """Tell whether all that was read so far is what was sent."""
-        return self._ring.generation(self._ref.slot) == self._ref.generation
+        return self._ring.generations[self._ref.slot] == self._ref.generation
 
     def parts(self) -> list[memoryview]:
         """Return the buffers in place, read-only."""

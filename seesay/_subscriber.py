@@ -41,6 +41,8 @@ class Received(Generic[M]):
 class _Item(Generic[M]):
     """What lies in a mailbox: a message, or where to find its pixels in a publisher's memory."""
 
+    __slots__ = ("_opened", "_place", "_received_ns", "_type", "head")
+
     def __init__(self, type_: type[M], head: Envelope, buffers: Sequence[Part], place: SlotView | None) -> None:
         self.head = head
         self._type = type_
@@ -106,7 +108,7 @@ class Subscriber(Generic[M]):
 
     def take_all(self) -> list[Received[M]]:
         """Return all unread messages, oldest first, without waiting."""
-        with self.gate.condition:
+        with self.gate.lock:
             unread = list(self._unread)
             self._unread.clear()
         return [received for item in unread if (received := self._open(item, False)) is not None]
@@ -125,7 +127,7 @@ class Subscriber(Generic[M]):
 
     @property
     def stats(self) -> Stats:
-        with self.gate.condition:
+        with self.gate.lock:
             return self._health.stats()
 
     def deliver(self, head: Envelope, buffers: Sequence[Part], place: SlotView | None = None, lease_s: float | None = None) -> None:
@@ -140,7 +142,7 @@ class Subscriber(Generic[M]):
         except WireError:
             self.refuse()
             raise
-        with self.gate.condition:
+        with self.gate.lock:
             lost = self._health.arrive(head, self.topic.lease_s if lease_s is None else lease_s)
             if lost is None:
                 return
@@ -151,29 +153,29 @@ class Subscriber(Generic[M]):
             self._health.dropped += full
             self._newest = item
             self._unread.append(item)
-            self.gate.condition.notify_all()
+            self.gate.wake()
         if self.topic.reliable and (lost or full):
             _log.warning("topic %s: %d messages of %s were lost, the consumer is too slow", self.topic.name, lost + full, head.node)
 
     def refuse(self) -> None:
         """For a transport: something came that is not a message of the topic."""
-        with self.gate.condition:
+        with self.gate.lock:
             self._health.invalid += 1
 
     def hear(self, head: Envelope, terms: Terms, lease_s: float | None = None) -> None:
         """For a transport: a publisher gave a sign of life and said what it takes the topic for."""
-        with self.gate.condition:
+        with self.gate.lock:
             self._health.hear(head, self.topic.lease_s if lease_s is None else lease_s)
         compare("subscriber", self.topic, self.differences, Terms.of(self.node, self.topic), terms)
 
     def part(self, head: Envelope) -> None:
         """For a transport: a publisher ended."""
-        with self.gate.condition:
+        with self.gate.lock:
             self._health.part(head)
 
     def tell_news(self) -> None:
         """For a transport, now and then: log what has become of the publishers and the rate."""
-        with self.gate.condition:
+        with self.gate.lock:
             news = self._health.news()
         for words in news:
             _log.warning("topic %s: %s", self.topic.name, words)
@@ -185,14 +187,13 @@ class Subscriber(Generic[M]):
             if self.gate.open or (left is not None and left <= 0):
                 return False
             if self.waiter is None or not self.waiter.wait(left):
-                with self.gate.condition:
-                    self.gate.condition.wait_for(lambda: self._unread or self.gate.open, left)
+                self.gate.sleep(lambda: bool(self._unread), left)
         return True
 
     def _next(self, end: float | None) -> _Item[M] | None:
         """Return the oldest unread item, waiting for it."""
         while self.wait(end):
-            with self.gate.condition:
+            with self.gate.lock:
                 if self._unread:
                     return self._unread.popleft()
         return None
@@ -205,7 +206,7 @@ class Subscriber(Generic[M]):
             _log.warning("topic %s: dropped a message: %s", self.topic.name, error)
             return None
         if received is None:
-            with self.gate.condition:
+            with self.gate.lock:
                 self._health.torn += 1
         else:
             self._health.take(item.head)
@@ -213,26 +214,44 @@ class Subscriber(Generic[M]):
 
 
 class Gate:
-    """What all mailboxes of a bus wait on. Once `open`, no call waits any more; `bells` wake those that wait elsewhere."""
+    """What all mailboxes of a bus wait on. Once `open`, no call waits any more; `bells` wake those that wait elsewhere.
+
+    `lock` guards the mailboxes; publishers wait on `condition`, which has the same lock.
+    """
 
     def __init__(self) -> None:
-        self.condition = threading.Condition()
+        self.lock = threading.RLock()
+        self.condition = threading.Condition(self.lock)
         self.open = False
         self.bells: list[Callable[[], None]] = []
+        self._sleepers = 0
 
     def set_open(self) -> None:
-        with self.condition:
+        with self.lock:
             self.open = True
             self.condition.notify_all()
         for ring in list(self.bells):
             ring()
+
+    def sleep(self, ready: Callable[[], bool], timeout: float | None) -> None:
+        """Wait until something is delivered that makes `ready` true, the gate opens or the time is up."""
+        with self.lock:
+            self._sleepers += 1
+            try:
+                self.condition.wait_for(lambda: self.open or ready(), timeout)
+            finally:
+                self._sleepers -= 1
+
+    def wake(self) -> None:
+        """Something was delivered, under the lock."""
+        if self._sleepers:
+            self.condition.notify_all()
 
     def wait(self, subscribers: Iterable[Subscriber[Any]], timeout: float | None) -> list[Subscriber[Any]]:
         """Wait until one of `subscribers` has something unread; return those that have."""
         watched = list(subscribers)
         if len(watched) == 1:
             watched[0].wait(None if timeout is None else time.monotonic() + timeout)
-            return [s for s in watched if s.unread]
-        with self.condition:
-            self.condition.wait_for(lambda: self.open or any(s.unread for s in watched), timeout)
-            return [s for s in watched if s.unread]
+        else:
+            self.sleep(lambda: any(s.unread for s in watched), timeout)
+        return [s for s in watched if s.unread]
