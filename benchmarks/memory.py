@@ -53,7 +53,7 @@ def figures(count: int) -> dict[str, Any]:
     times = []
     for name in NAMES[:20]:
         started = time.perf_counter()
-        memory.ask(detector.encode_prompts([f"the {name} there"]))
+        memory.ask(detector.encode_prompts([f"a {name}"]))
         times.append(1e3 * (time.perf_counter() - started))
     return {
         "n_frames": len(memory), "query_ms": statistics.median(times), "query_ms_worst": max(times), "megabytes": memory.megabytes,

@@ -32,8 +32,8 @@ def _shared(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> tuple
 def suppress(boxes: NDArray[np.floating[Any]], groups: NDArray[np.integer[Any]], overlap: NDArray[np.floating[Any]]) -> NDArray[np.intp]:
     """Indices of the boxes that stay, of `(N, 4)` boxes sorted best first: a box goes if a better one of its group has an IoU with it over
     that group's `overlap`, which is `(N,)`, one number a box."""
-    if not len(boxes):
-        return np.zeros(0, np.intp)
+    if len(boxes) < 2:
+        return np.arange(len(boxes), dtype=np.intp)
     rivals = (iou(boxes, boxes) > overlap[:, None]) & (groups[:, None] == groups[None, :])
     stays = np.ones(len(boxes), bool)
     for index in range(len(boxes)):

@@ -98,9 +98,9 @@ class VisualMemory:
         have found in them. The rest as in `pictures`."""
         found = []
         prompts = full(question.prompts)
-        for picture, probabilities in _passing(self.pictures(since_ns, camera), question):
+        for picture, boxes, probabilities in _passing(self.pictures(since_ns, camera), question):
             seen = picture.embeddings
-            chosen = select(seen.boxes, probabilities, prompts, question.threshold, OVERLAP)
+            chosen = select(boxes, probabilities, prompts, question.threshold, OVERLAP)
             if len(chosen[0]):
                 found.append((picture, Detections(seen.header, 0, question.prompts, seen.model, seen.height, seen.width, *chosen)))
             if len(found) == limit:
@@ -113,8 +113,8 @@ class VisualMemory:
         return left
 
 
-def _passing(pictures: list[Remembered], question: PromptVectors) -> Iterator[tuple[Remembered, NDArray[np.float32]]]:
-    """The pictures with any token over the threshold, and the probabilities `(P, Q)` of all their tokens.
+def _passing(pictures: list[Remembered], question: PromptVectors) -> Iterator[tuple[Remembered, NDArray[np.float32], NDArray[np.float32]]]:
+    """The pictures with any token over the threshold: those tokens' boxes `(N, 4)` and probabilities `(N, Q)`.
 
     One picture at a time is made float32, in one buffer that stays in the processor's cache.
     """
@@ -129,8 +129,9 @@ def _passing(pictures: list[Remembered], question: PromptVectors) -> Iterator[tu
             room = np.empty(seen.vectors.shape, np.float32)
         room[...] = seen.vectors
         logits = (room @ queries) * seen.gain[:, None] + seen.offset[:, None]
-        if logits.max(initial=-math.inf) > bar:
-            yield picture, 1 / (1 + np.exp(-np.maximum(logits, -80)))
+        sure = logits.max(axis=1) > bar
+        if sure.any():
+            yield picture, seen.boxes[sure], 1 / (1 + np.exp(-np.maximum(logits[sure], -80)))
 
 
 def shrink(depth: Image, info: CameraInfo) -> tuple[Image, CameraInfo]:
