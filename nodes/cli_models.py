@@ -28,4 +28,5 @@ def list_models(as_json: bool = typer.Option(False, "--json", help="Print a JSON
         table.add_row(model.name, model.kind, f"{model.megabytes:.1f} MB" if model.megabytes else "", model.state, model.where)
     console = Console()
     console.print(table)
-    console.print("Any OWL-ViT, OWLv2, CLIPSeg or causal language model works by its Hugging Face id or a local path.", highlight=False)
+    families = "OWL-ViT, OWLv2, Grounding DINO, OmDet-Turbo, CLIPSeg or causal language model"
+    console.print(f"Any {families} works by its Hugging Face id or a local path.", highlight=False)

@@ -45,8 +45,8 @@ class Segmenter:
         """Load `"embedded"`, a local folder or a Hugging Face id of a CLIPSeg.
 
         threshold: None takes the one shipped with the checkpoint, else 0.5. device: a torch device, `"auto"` = cuda where there is one.
-        dtype: of the image tower; bfloat16 halves its time on a GPU. compiled: compile the pass over pictures, which takes a minute
-        at the first picture. Raises ModelError.
+        dtype: of the image tower; bfloat16 is for a GPU. compiled: compile the pass over pictures, a minute's work with the first picture.
+        Raises ModelError.
         """
         checkpoint = load("segmenter", model)
         shipped = checkpoint.settings.get("mask_threshold", DEFAULT_THRESHOLD)
