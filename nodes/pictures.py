@@ -17,6 +17,7 @@ from seesay.perception.schedule import Schedule, Turn, shares
 from seesay.topics import IMAGE
 
 R = TypeVar("R")
+DEPTH = ("16UC1", "32FC1")
 
 
 class Engine(Protocol[R]):
@@ -69,7 +70,15 @@ class Pictures:
                 node.wait([prompts.mailbox, *others], 0.5 if turn.wait_s is None else min(turn.wait_s, 0.5))
                 continue
             taken = [self._mailboxes[camera].take(0) for camera in turn.cameras]
+            pictures = [picture.message for picture in taken if picture and self._has_colour(picture.message)]
             with clear_failures():
-                seen = self._batches.run(partial(engine, prompts=words), [picture.message for picture in taken if picture])
+                seen = self._batches.run(partial(engine, prompts=words), pictures)
             self._schedule.most = self._batches.most
             yield from seen
+
+    def _has_colour(self, image: Image) -> bool:
+        """Whether an engine can look at it: depth that is sent for a picture must not end the node."""
+        if image.encoding in DEPTH:
+            self._node.log.warning("left out: expected a colour or grey picture, got %s of %s", image.encoding, image.header.frame_id)
+            return False
+        return True

@@ -138,3 +138,19 @@ def test_a_gpu_that_vanishes_fails_the_node_with_one_sentence(session: Path, tmp
         states = [received.message for received in statuses.take_all()]
     assert states[-1].state == "failed"
     assert states[-1].message == "the GPU failed or is gone (CUDA error: GPU is lost); start the node again, and look at nvidia-smi"
+
+
+def test_depth_sent_for_a_picture_is_left_out_and_the_node_goes_on(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    with MemoryBus("test") as bus, running("detector", bus, cameras=CAMERAS, batch=8):
+        stage = Stage(bus)
+        stage.wait_for_node()
+        engine.go.release()
+        depth = Image(Header(1, 1, "a", source=Source("a", 1, 1)), "32FC1", np.ones((8, 8), np.float32))
+        bus.publisher(topics.IMAGE.of(camera="a")).send(depth)
+        stage.send("b", 2)
+        assert stage.answered(1) == [("b", 2)]
+        stage.send("a", 3)
+        engine.go.release()
+        assert stage.answered(1) == [("a", 3)]
+    assert [picture for batch in engine.seen for picture in batch] == [("b", 2), ("a", 3)]
+    assert any("expected a colour or grey picture, got 32FC1 of a" in record.message for record in caplog.records)
