@@ -37,7 +37,7 @@ from seesay.sim.world import World
 
 MOVED_EVERY_S = 60.0
 FIRST_SEED = 90_000
-BIN = 40
+BIN = 25
 """Outcomes in one bin of raw estimates at least."""
 Table = tuple[list[float], list[float]]
 Row = dict[str, Any]
@@ -89,7 +89,7 @@ def _features(option: Option, objects: Objects, now_ns: int) -> Row:
 
 
 def fit(raw: Sequence[float], success: Sequence[bool]) -> Table:
-    """A rising table (raw estimates, shares of success): isotonic over bins of BIN outcomes; nothing is certain, and 0 stays 0."""
+    """A rising table (raw estimates, shares of success): isotonic over bins of BIN outcomes; nothing becomes certain or impossible."""
     from scipy.optimize import isotonic_regression
 
     order = np.argsort(raw, kind="stable")
@@ -98,7 +98,7 @@ def fit(raw: Sequence[float], success: Sequence[bool]) -> Table:
     shares = [(np.sum(np.asarray(success)[each]) + 1.0) / (len(each) + 2.0) for each in bins]
     y = isotonic_regression(shares, weights=[len(each) for each in bins]).x
     kept = [i for i in range(len(x)) if i == 0 or x[i] > x[i - 1] + 1e-4]
-    return [0.0, *(x[i] for i in kept)], [0.0, *(float(y[i]) for i in kept)]
+    return [x[i] for i in kept], [float(y[i]) for i in kept]
 
 
 def apply(table: Table, raw: Sequence[float]) -> list[float]:
