@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 M = TypeVar("M")
 
-STAMPS = ("stamp_ns", "last_seen_ns")
+STAMPS = ("stamp_ns", "last_seen_ns", "until_ns")
 DRIFT = 1e-4  # of two quartz clocks, generously
 MIN_STEP_NS = 1_000_000
 
@@ -89,7 +89,8 @@ def _shift(value: Any, by_ns: int) -> Any:
     changes = {}
     for field in dataclasses.fields(value):
         old = getattr(value, field.name)
-        new = old + by_ns if field.name in (*STAMPS, "clock_offset_ns") else _shift(old, by_ns)
+        never = field.name == "until_ns" and old == 0   # messages.Question
+        new = old + by_ns if field.name in (*STAMPS, "clock_offset_ns") and not never else _shift(old, by_ns)
         if new is not old:
             changes[field.name] = new
     return dataclasses.replace(value, **changes) if changes else value

@@ -10,7 +10,7 @@ import pytest
 from seesay import messages
 from seesay._clock_offset import STAMPS, OffsetEstimate, shift_stamps
 from seesay.codec import MESSAGES
-from seesay.messages import ClockTick, Header, Source
+from seesay.messages import ClockTick, Header, Question, Source
 
 MS = 1_000_000
 
@@ -58,6 +58,12 @@ def test_a_message_moves_with_all_its_stamps_and_tells_by_how_much() -> None:
     assert moved.header == Header(105, source=Source("front", 1, 104), clock_offset_ns=100)
     assert shift_stamps(moved, -100) == tick
     assert shift_stamps(tick, 0) is tick
+
+
+@pytest.mark.parametrize(("until_ns", "moved_ns"), [(0, 0), (7, 107)])
+def test_a_question_without_an_end_stays_without_one(until_ns: int, moved_ns: int) -> None:
+    question = Question(Header(5), "id", "instruction", "tidy up", ("a", "b"), (0.5, 0.4), until_ns)
+    assert shift_stamps(question, 100).until_ns == moved_ns
 
 
 def test_every_field_in_nanoseconds_is_known_as_a_stamp_or_as_a_length_of_time() -> None:
