@@ -19,6 +19,8 @@ R = TypeVar("R")
 Dtype = Literal["float32", "bfloat16", "float16"]
 _FAILURES = ("CUDA", "CUBLAS", "cuDNN", "HIP error", "MPS")
 
+_NO_ROOM = "expected memory for one picture, got none ({}); use a smaller model or another device"
+
 log = logging.getLogger(__name__)
 
 
@@ -75,7 +77,7 @@ class Batches:
                     raise
                 said = _first_line(error)
             if len(part) == 1:
-                raise DeviceError(f"expected memory for one picture, got none ({said}); use a smaller model or another device")
+                raise DeviceError(_NO_ROOM.format(said))
             self.most = len(part) // 2
             log.warning("a batch of %d pictures does not fit into memory (%s); from now on at most %d at once", len(part), said, self.most)
             _release()
@@ -84,10 +86,12 @@ class Batches:
 
 @contextmanager
 def clear_failures() -> Iterator[None]:
-    """Turn what torch raises when a GPU fails or is gone into a DeviceError of one sentence."""
+    """Turn what torch raises when a GPU fails or is gone, or memory does not suffice, into a DeviceError of one sentence."""
     try:
         yield
-    except RuntimeError as error:
+    except (MemoryError, RuntimeError) as error:
+        if _is_out_of_memory(error):
+            raise DeviceError(_NO_ROOM.format(_first_line(error))) from error
         if not any(word in str(error) for word in _FAILURES):
             raise
         raise DeviceError(f"the GPU failed or is gone ({_first_line(error)}); start the node again, and look at nvidia-smi") from error

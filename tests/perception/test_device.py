@@ -49,6 +49,11 @@ def test_one_picture_that_does_not_fit_is_an_error_of_one_sentence() -> None:
         Batches(4).run(limited(0, torch.OutOfMemoryError("CUDA out of memory. Tried\nmore"), []), [1, 2])
 
 
+def test_a_picture_alone_that_does_not_fit_is_not_taken_for_a_lost_gpu() -> None:
+    with pytest.raises(DeviceError, match=r"memory for one picture, got none \(CUDA out of memory"), clear_failures():
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried")
+
+
 def test_other_errors_of_an_engine_are_its_own() -> None:
     with pytest.raises(RuntimeError, match="shapes differ"), clear_failures():
         Batches(4).run(limited(0, RuntimeError("shapes differ"), []), [1])
