@@ -25,7 +25,7 @@ from typing import Any
 
 from benchmarks.common import show
 
-TARGETS = ["codec", "fields", "envelope", "call", "link", "greeting", "picture", "masks", "launch", "keys"]
+TARGETS = ["codec", "fields", "envelope", "call", "link", "greeting", "picture", "masks", "launch", "keys", "recording"]
 ALLOWANCE = 768 << 20
 MAX_INPUT = 1 << 14
 EXTREMES = [b"\xff" * 8, bytes(8), b"\x7f" + b"\xff" * 7, b"\xdf\xff\xff\xff\xff", b"\xc6\xff\xff\xff\xff"]  # the last two: msgpack lengths

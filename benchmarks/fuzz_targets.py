@@ -12,20 +12,26 @@ import types
 import typing
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import cv2
 import msgpack  # type: ignore[import-untyped]
 import numpy as np
+from mcap.writer import Writer
 
 from seesay import codec, keys, masks, messages
 from seesay._link import STAMPS, Greeting, head, read_head, read_reason, read_stamps, read_wanted, wanted
 from seesay._pictures import compress, decompress
+from seesay.bag._definitions import schema_text
+from seesay.bag.coder import Coder
+from seesay.bag.reader import BagReader
 from seesay.calls import CallHead, Kind
 from seesay.config import load_launch
+from seesay.errors import WireError
 from seesay.messages import CompressedImage, Encoding, Header, Image, Source
-from seesay.topics import TOPICS
+from seesay.topics import IMAGE, OBJECTS, TOPICS
 
 HEADER = Header(5, 6, "front_optical", source=Source("front", 6, 5))
 LAUNCH = b"""[launch]
@@ -194,6 +200,32 @@ def _file(read: Callable[[Path], object]) -> Callable[[bytes], object]:
     return write_and_read
 
 
+def _recording(path: Path) -> None:
+    reader = BagReader(path)
+    reader.info()
+    for _ in reader.messages():
+        pass
+    if reader.unread:
+        raise WireError("; ".join(reader.unread.values()))
+
+
+def _recordings() -> list[bytes]:
+    """Files of one message, without the checksums that a changed byte would not get past."""
+    files = []
+    image = Image(HEADER, "mono8", np.zeros((2, 2), np.uint8))
+    for topic, message in ((IMAGE.of(camera="front"), image), (OBJECTS, sample(messages.Objects))):
+        output = BytesIO()
+        writer = Writer(output, use_chunking=False, enable_crcs=False)
+        writer.start("ros2", "seesay")
+        for channel, number, data in Coder().encode(topic, message):
+            schema = writer.register_schema(channel.ros_type, "ros2msg", schema_text(channel.ros_type).encode())
+            placed = writer.register_channel(channel.ros_topic, "cdr", schema, {"seesay_topic": channel.topic, "seesay_part": channel.part})
+            writer.add_message(placed, 1, bytes(data), 1, number)
+        writer.finish()
+        files.append(output.getvalue())
+    return files
+
+
 def _pictures() -> list[bytes]:
     ramp = np.add.outer(np.arange(24), np.arange(32)).astype(np.uint8)
     images = [
@@ -214,6 +246,7 @@ _TARGETS: dict[str, Callable[[bytes], object]] = {
     "masks": _masks,
     "launch": _file(load_launch),
     "keys": _file(keys.load_public),
+    "recording": _file(_recording),
 }
 _EXAMPLES: dict[str, Callable[[], list[bytes]]] = {
     "codec": lambda: [bytes([number]) + join(codec.encode(sample(codec.MESSAGES[kind]))) for number, kind in enumerate(_KINDS)],
@@ -231,6 +264,7 @@ _EXAMPLES: dict[str, Callable[[], list[bytes]]] = {
     "picture": _pictures,
     "masks": lambda: [struct.pack("<7I", 4, 4, 2, 0, 2, 7, 9), struct.pack("<10I", 2, 3, 3, 0, 2, 4, 1, 5, 0, 6)],
     "launch": lambda: [LAUNCH],
+    "recording": _recordings,
     "keys": lambda: [b'# x\npublic = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"\nsecret = "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs"\n'],
 }  # fmt: skip
 

@@ -9,6 +9,7 @@ consumer knows how old its evidence is.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal
@@ -184,8 +185,8 @@ class Transform:
         check_array("Transform.translation", self.translation, "float64", (3,))
         check_array("Transform.rotation", self.rotation, "float64", (4,))
         check_finite("Transform.translation", self.translation)
-        if not abs(float(np.linalg.norm(self.rotation)) - 1.0) < 1e-3:
-            raise MessageError(f"Transform.rotation: expected a unit quaternion, got norm {np.linalg.norm(self.rotation):.4f}")
+        if not abs(math.hypot(*self.rotation) - 1.0) < 1e-3:
+            raise MessageError(f"Transform.rotation: expected a unit quaternion, got norm {math.hypot(*self.rotation):.4f}")
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -451,8 +452,8 @@ class Bearing:
         check_array("Bearing.direction", self.direction, "float64", (3,))
         check_array("Bearing.covariance", self.covariance, "float64", (3, 3))
         check_finite("Bearing.origin", self.origin)
-        if not abs(float(np.linalg.norm(self.direction)) - 1.0) < 1e-3:
-            raise MessageError(f"Bearing.direction: expected a unit vector, got norm {np.linalg.norm(self.direction):.4f}")
+        if not abs(math.hypot(*self.direction) - 1.0) < 1e-3:
+            raise MessageError(f"Bearing.direction: expected a unit vector, got norm {math.hypot(*self.direction):.4f}")
 
 
 @dataclass(frozen=True, slots=True)

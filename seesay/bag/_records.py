@@ -6,12 +6,13 @@ is cut off or damaged. No length in the file is trusted beyond the bytes that ar
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import lz4.frame
 import zstandard
@@ -49,11 +50,24 @@ class Index(NamedTuple):
     metadata: list[Metadata]
 
 
+class _Bounded:
+    """A file of which no more is read than it holds: `read` of a file makes room for all that it is asked for before it looks."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._size = os.fstat(file.fileno()).st_size
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        left = max(0, self._size - self.tell())
+        return self._file.read(left if size < 0 else min(size, left))
+
+
 def read_summary(path: Path) -> Index | None:
     """Return the index at the end of a file; None if it has none, because it is cut off or damaged."""
     try:
         with open(path, "rb") as file:
-            reader = SeekingReader(file, record_size_limit=MAX_RECORD_BYTES)
+            reader = SeekingReader(cast(BinaryIO, _Bounded(file)), record_size_limit=MAX_RECORD_BYTES)
             summary = reader.get_summary()
             if summary is None or summary.statistics is None:
                 return None
@@ -81,11 +95,11 @@ class Records:
             with open(self.path, "rb") as file:
                 if file.read(len(MAGIC)) != MAGIC:
                     raise BagError(f"recording {self.path}: expected an MCAP file, got something else; name a .mcap file or its folder")
-                yield from self._read(file)
+                yield from self._read(_Bounded(file))
         except OSError as error:
             raise BagError(f"recording {self.path}: {error.strerror}; name a file that can be read") from error
 
-    def _read(self, file: BinaryIO) -> Iterator[McapRecord]:
+    def _read(self, file: _Bounded) -> Iterator[McapRecord]:
         while len(head := file.read(_HEAD.size)) == _HEAD.size:
             opcode, length = _HEAD.unpack(head)
             if opcode == Opcode.DATA_END:
@@ -98,7 +112,7 @@ class Records:
                 return
             try:
                 records = list(_inside(body)) if opcode == Opcode.CHUNK else [_parse(opcode, body)]
-            except (ValueError, struct.error, EOFError, RuntimeError, zstandard.ZstdError, MemoryError):
+            except (McapError, ValueError, struct.error, EOFError, RuntimeError, zstandard.ZstdError, MemoryError):
                 return
             self.good_bytes = file.tell()
             yield from (record for record in records if record is not None)
