@@ -110,7 +110,11 @@ class Detector:
         return [self._scored(code, prompts, *rgb.shape[:2]) for code, rgb in zip(codes, pictures, strict=True)]
 
     def _scored(self, code: ImageCode, prompts: Sequence[Prompt], height: int, width: int) -> Scored:
-        return self.corners(code, height, width), self.owl.logits(code, prompts).sigmoid().cpu().numpy()
+        import torch
+
+        with torch.inference_mode():   # one copy from the device
+            found = torch.cat([code.boxes, self.owl.logits(code, prompts).sigmoid()], dim=1).cpu().numpy()
+        return clipped_corners(found[:, :4], self.owl.preprocess.span(height, width), height, width), found[:, 4:]
 
     def _detections(
         self, image: Image, version: int, names: tuple[str, ...], boxes: NDArray[np.float32], scores: NDArray[np.float32],

@@ -102,16 +102,20 @@ def test_cameras_take_turns_at_an_engine_of_one(engine: Engine) -> None:
 
 def test_a_batch_that_does_not_fit_is_halved_and_no_picture_of_it_is_lost(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
     engine.room = 2
-    engine.go.release(100)
     with MemoryBus("test") as bus, running("detector", bus, cameras=CAMERAS, batch=8, window_ms=1000.0):
         stage = Stage(bus)
         stage.wait_for_node()
-        stage.send(CAMERAS, 1)
-        assert sorted(stage.answered(4)) == [(camera, 1) for camera in CAMERAS]
-        stage.send(CAMERAS, 2)
-        assert sorted(stage.answered(4)) == [(camera, 2) for camera in CAMERAS]
+        stage.send("a", 1)
+        assert engine.busy.acquire(timeout=LONG)
+        stage.send(CAMERAS, 2)   # all wait when the engine is free again
+        engine.go.release(100)
+        assert sorted(stage.answered(5)) == [("a", 1), *((camera, 2) for camera in CAMERAS)]
+        stage.send(CAMERAS, 3)
+        assert sorted(stage.answered(4)) == [(camera, 3) for camera in CAMERAS]
     assert "from now on at most 2 at once" in caplog.text
-    assert max(len(batch) for batch in engine.seen[-2:]) <= 2
+    sizes = [len(batch) for batch in engine.seen]
+    assert sizes[:4] == [1, 4, 2, 2]
+    assert max(sizes[4:]) <= 2
 
 
 @pytest.mark.timeout(400)
