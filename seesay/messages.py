@@ -259,7 +259,7 @@ class PromptSet:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The prompts by the names that results call them."""
+        """The prompts as texts, a tree as it is written."""
         return tuple(prompt if isinstance(prompt, str) else prompt.text for prompt in self.prompts)
 
 
