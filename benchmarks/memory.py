@@ -19,10 +19,11 @@ from rich.progress import track
 from benchmarks.accuracy_scenes import pictures
 from benchmarks.common import show
 from benchmarks.tabletop_accuracy import NAMES
-from seesay.messages import CameraInfo, Detections, Header, Image, Remembered, Transform
+from seesay.messages import CameraInfo, Detections, Header, Image, PromptSet, Remembered, Transform
 from seesay.perception.boxes import iou
 from seesay.perception.detector import Detector
 from seesay.perception.memory import VisualMemory, shrink
+from seesay.perception.owlvit import ImageCode
 
 BARS = {"query_ms": ("<=", 50.0), "megabytes": ("<=", 64.0), "recall": (">=", 0.95), "n_frames": (">=", 600)}
 SAME = 0.9
@@ -43,10 +44,14 @@ def main() -> None:
 def figures(count: int) -> dict[str, Any]:
     detector, memory = Detector.from_pretrained(), VisualMemory()
     live: dict[int, Detections] = {}
+    depth, words = depth_of(240, 320), PromptSet(Header(0), 0, NAMES)
+
+    def remember(image: Image, code: ImageCode) -> None:
+        memory.add(Remembered(image.header, detector.embeddings(image, code), *depth))
+
+    detector.observer = remember
     for stamp, shot in enumerate(track(pictures((count + 1) // 2)[:count], description="remembering"), 1):
-        seen = detector.embeddings(Image(Header(stamp), "rgb8", shot.image), detector.owl.encode_image(shot.image))
-        memory.add(Remembered(seen.header, seen, *depth_of(*shot.image.shape[:2])))
-        live[stamp] = detector(shot.image, NAMES)
+        live[stamp] = detector.detect(Image(Header(stamp), "rgb8", shot.image), words)
     everything = detector.encode_prompts(NAMES)
     remembered = {answer.header.stamp_ns: answer for _, answer in memory.ask(everything)}
     recall, precision = _found_again(live, remembered), _found_again(remembered, live)

@@ -101,6 +101,13 @@ def test_topic_echo(call: Call) -> None:
     assert (silent.status, "nothing came within 0.2 s" in silent.err) == (1, True)
 
 
+def test_ask_needs_a_memory_and_a_time(call: Call) -> None:
+    assert (said := call("ask", "a cup")).status == 2
+    assert 'expected a node memory in live, got none; add [nodes.memory] run = "memory"' in said.err
+    assert (said := call("ask", "a cup", "--since", "soon")).status == 2
+    assert "--since: expected a time such as 30s, 5m or 1h, got 'soon'" in said.err
+
+
 def test_topic_hz_bw_and_delay(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(meters, "LOOK_S", 0.4)
     assert call("topic", "hz", "camera/front/image", "-n", "1").out.startswith("average rate: ")
