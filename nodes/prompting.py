@@ -11,13 +11,14 @@ from seesay.nodes.node import Node
 from seesay.services import PROMPTS as PROMPTS_SERVICE
 from seesay.topics import PROMPT_ACK, PROMPTS
 
-PATIENCE_S = 10.0
+PATIENCE_S = 4.0
+"""How long nodes are waited for; less than the command line waits for the service."""
 
 
 class PromptKeeper:
     """Publishes the set of prompts, and serves `prompts`, which changes it while the system runs.
 
-    A set that any node refuses is taken back, so that all answer the same one.
+    A set that a node refuses in time is taken back, so that all answer the same one.
     """
 
     def __init__(self, node: Node, prompts: Sequence[str | Prompt]) -> None:
@@ -42,6 +43,7 @@ class PromptKeeper:
         if refused:
             self._prompts = self._publish(former)
         taken, silent = sorted(refusals.keys() - refused.keys()), sorted(self._known - refusals.keys())
+        self._known.difference_update(silent)   # until they are heard again
         return PromptChange(self._node.header(), self._version, tuple(taken), refused, tuple(silent))
 
     def _answers(self) -> dict[str, str]:

@@ -17,6 +17,7 @@ from seesay import services, topics
 from seesay.bus import Bus, MemoryBus, Subscriber
 from seesay.errors import PromptError
 from seesay.messages import Header, Image, Prompt, PromptAck, PromptChange, PromptSet, Source
+from seesay.nodes import prompting
 from seesay.nodes.node import Node
 from seesay.nodes.prompting import PromptKeeper, PromptsInForce
 from tests.perception import tiny
@@ -146,7 +147,7 @@ def test_a_node_that_comes_late_answers_the_newest_set() -> None:
     assert (words.version, words.prompts) == (2, ("bowl", hand))
 
 
-def test_a_set_that_a_node_refuses_is_taken_back() -> None:
+def test_a_set_that_a_node_refuses_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
     bus = MemoryBus("vocabulary")
     PromptKeeper(Node("vocabulary", bus), ["cup"])
     node = Node("detector", bus.join("detector"))
@@ -164,5 +165,8 @@ def test_a_set_that_a_node_refuses_is_taken_back() -> None:
     taken = ask(bus.join("other"), "bowl")
     stop.set()
     thread.join(LONG)
+    monkeypatch.setattr(prompting, "PATIENCE_S", 0.05)
+    gone, again = (ask(bus.join(name), text) for name, text in (("third", "cup"), ("fourth", "bowl")))
+    assert (gone.version, gone.silent, again.silent) == (5, ("detector",), ())   # a node that is gone is waited for once
     assert (refused.version, refused.refused) == (3, {"detector": "expected short prompts, got long ones; cut them"})
     assert (taken.version, taken.taken) == (4, ("detector",))
