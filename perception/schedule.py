@@ -59,8 +59,10 @@ class Schedule:
         if len(ready) < self.most and now < end and self._others_may_come(ready, now, end):
             return Turn(wait_s=end - now)
         chosen = sorted(ready, key=self._claim)[: self.most]
-        for camera in chosen:
-            self._serve(camera, now)
+        starts = {camera: self._claim(camera) for camera in chosen}
+        self._virtual = starts[chosen[0]]
+        for camera, start in starts.items():
+            self._serve(camera, start, now)
         self._opened = None
         return Turn(tuple(chosen))
 
@@ -72,9 +74,8 @@ class Schedule:
     def _claim(self, camera: str) -> float:
         return max(self._claims[camera], self._virtual)
 
-    def _serve(self, camera: str, now: float) -> None:
-        share, start = self._shares[camera], self._claim(camera)
-        self._virtual = start
+    def _serve(self, camera: str, start: float, now: float) -> None:
+        share = self._shares[camera]
         self._claims[camera] = start + 1 / share.priority
         if share.max_rate_hz:
             period, due = 1 / share.max_rate_hz, self._allowed[camera]
