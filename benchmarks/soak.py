@@ -118,19 +118,25 @@ class Series:
         memory = self.process.memory_info()
         self.samples.extend((at_s, memory.rss / 2**20, (memory.rss - memory.shared) / 2**20, self.process.num_fds()))
 
-    def figures(self) -> dict[str, float]:
-        """Memory as lines of least squares; `slope_error_mb_h` is the standard error, as if what lies beside the line were chance."""
+    def figures(self) -> dict[str, Any]:
+        """Memory as lines of least squares; `slope_error_mb_h` is the standard error, as if what lies beside the line were chance.
+
+        descriptors_grown: the most in the second half less the most in the first.
+        """
         rows = np.array(self.samples).reshape(-1, 4)
         minutes = ((rows[:, 0] - rows[0, 0]) // FLOOR_S).astype(int)
-        at, resident, own, descriptors = np.array([rows[minutes == minute].min(axis=0) for minute in np.unique(minutes)]).T
+        at, resident, own, _ = np.array([rows[minutes == minute].min(axis=0) for minute in np.unique(minutes)]).T
         hours = (at - at.mean()) / 3600
         slope, own_slope = (float(hours @ values / (hours @ hours)) for values in (resident, own))
+        descriptors = rows[:, 3]
+        half = len(descriptors) // 2
         rest = resident - resident.mean() - slope * hours
         return {
             "rss_mb": float(resident[-1]), "rss_grown_mb": float(resident[-1] - resident[0]), "slope_mb_h": slope,
             "slope_error_mb_h": float(np.sqrt(rest @ rest / max(1, len(at) - 2) / (hours @ hours))), "own_slope_mb_h": own_slope,
             "rss_peak_mb": float(rows[:, 1].max()),
-            "descriptors": float(descriptors[-1]), "descriptors_grown": float(descriptors[-1] - descriptors[0]),
+            "descriptors": int(descriptors[-1]),
+            "descriptors_grown": int(descriptors[half:].max() - descriptors[:half].max()), "floors_mb": resident.round(2).tolist(),
         }  # fmt: skip
 
 
