@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -208,13 +209,16 @@ def test_a_text_is_encoded_once_and_a_picture_once_whatever_the_number_of_prompt
 ) -> None:
     runs = 0
 
-    def count(tower: Tower, hidden: torch.Tensor) -> Iterator[torch.Tensor]:
-        nonlocal runs
-        runs += 1
-        return run(tower, hidden)
+    def counted(work: Callable[[Tower, torch.Tensor], Any]) -> Callable[[Tower, torch.Tensor], Any]:
+        def count(tower: Tower, hidden: torch.Tensor) -> Any:
+            nonlocal runs
+            runs += 1
+            return work(tower, hidden)
 
-    run = Tower.run
-    monkeypatch.setattr(Tower, "run", count)
+        return count
+
+    monkeypatch.setattr(Tower, "__call__", counted(Tower.__call__))
+    monkeypatch.setattr(Tower, "run", counted(Tower.run))
     detector, segmenter = Detector.from_pretrained(), Segmenter.from_pretrained()
     prompts = ["a red block", "a green bowl", "a blue cup"]
     for _ in range(2):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from seesay.perception.detector import Detector
 from seesay.perception.embedded import load
 from seesay.perception.one_shot import choose_token, outline
 from seesay.perception.owlvit import Owl
+from seesay.perception.queries import PromptEncoder
 from seesay.perception.visual_prompt import engineer
 from tests.perception import tiny
 
@@ -98,22 +100,20 @@ def test_a_picture_alone_needs_no_words(folder: Path) -> None:
         detector(tiny.picture(), [Prompt(name, examples=(Example(tiny.picture(seed=1)),), text_weight=0.5)])
 
 
-def test_an_example_is_encoded_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_example_is_encoded_once(folder: Path) -> None:
     owl = Owl(load("detector", str(folder)))
-    example, preprocess = Example(tiny.picture(seed=1)), owl.preprocess
-    looked_at = []
+    one, two = Example(tiny.picture(seed=1)), Example(tiny.picture(seed=2))
+    passes: list[Sequence[Example]] = []
 
-    def watched(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-        looked_at.append(rgb)
-        return preprocess(rgb)
+    def pictures(examples: Sequence[Example]) -> torch.Tensor:
+        passes.append(examples)
+        return torch.zeros(len(examples), 32)
 
-    monkeypatch.setattr(owl, "preprocess", watched)
-    monkeypatch.setattr(watched, "span", preprocess.span, raising=False)
-    other = Example(tiny.picture(seed=2))
-    sets: list[list[str | Prompt]] = [[Prompt("a", examples=(example,))], ["cup", Prompt("b", examples=(example, other))]]
+    encode = PromptEncoder(owl.encode_prompts.texts, pictures)
+    sets: list[list[str | Prompt]] = [[Prompt("a", examples=(one,))], ["cup", Prompt("b", examples=(one, two))]]
     for prompts in (sets[0], sets[0], sets[1], sets[1], sets[0]):
-        owl.encode_prompts(prompts)
-    assert [id(rgb) for rgb in looked_at] == [id(example.rgb), id(other.rgb)]
+        encode(prompts)
+    assert passes == [[one], [two]]
 
 
 def test_clipseg_conditions_equal_hugging_face(clipseg_folder: Path) -> None:
