@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from seesay.errors import MessageError, PromptError
 from seesay.messages import Example, Prompt
+from seesay.perception.boxes import iou
 from seesay.perception.clipseg import ClipSeg
 from seesay.perception.detector import Detector
 from seesay.perception.embedded import load
 from seesay.perception.one_shot import choose_token, outline
 from seesay.perception.owlvit import Owl
+from seesay.perception.pictures import read_picture
 from seesay.perception.queries import PromptEncoder
 from seesay.perception.visual_prompt import engineer
 from tests.perception import tiny
@@ -173,3 +175,16 @@ def test_bad_examples_and_templates_are_refused() -> None:
         Prompt("cup", ("{}",) * 65)
     with pytest.raises(MessageError, match=r"text_weight: expected a number in \[0, 1\], got 2"):
         Prompt("cup", text_weight=2.0)
+
+
+def test_the_embedded_detector_finds_a_block_by_a_picture_of_it() -> None:
+    detector = Detector.from_pretrained()
+    rgb = read_picture(Path(__file__).parents[2] / "examples" / "tabletop.png")
+    width = rgb.shape[1]
+    block = detector(rgb, ["a red block"]).boxes[0]
+    mirrored = np.ascontiguousarray(rgb[:, ::-1])
+    found = detector(mirrored, [Prompt("that", examples=(Example(rgb, block),))])
+    assert iou(found.boxes[:1], np.array([[width - block[2], block[1], width - block[0], block[3]]]))[0, 0] > 0.5
+    tree = detector(rgb, ["[a block (a red object, a blue object, a green object)]"])
+    kind = next(row for row in range(len(tree.boxes)) if tree.parents[row] >= 0 and iou(tree.boxes[row : row + 1], block[None])[0, 0] > 0.5)
+    assert tree.prompts[tree.prompt_indices[kind]] == "a red object"
