@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from seesay.errors import SkillError
 from seesay.messages import Candidate, Header, PlanStep
 from seesay.planner.calibration import Calibration
-from seesay.planner.conformal import HelpCalibration, confidences, load_help, prediction_set, prompt_mark, quantile, save_help
+from seesay.planner.conformal import HelpCalibration, confidences, help_file, load_help, prediction_set, prompt_mark, quantile, save_help
 from seesay.planner.skills import load_library
 
 LIBRARY = load_library()
@@ -111,3 +111,11 @@ def test_a_wrong_file_is_named(tmp_path: Path, change: dict[str, object]) -> Non
         load_help(path)
     with pytest.raises(SkillError, match="No such file"):
         load_help(tmp_path / "none.help.json")
+
+
+def test_the_calibration_that_ships_fits_the_library_that_ships() -> None:
+    shipped = load_help(help_file("tabletop"))
+    shipped.check("gemma3-270m", load_library("tabletop"))
+    limits = [shipped.limit(target) for target in (0.5, 0.7, 0.8, 0.9, 0.95)]
+    assert limits == sorted(limits)
+    assert 0.0 < limits[0] < limits[-1] <= 1.0
