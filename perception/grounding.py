@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seesay import masks as coding
 from seesay.errors import MessageError
 from seesay.geometry import unproject
 from seesay.messages import Alternative, Bearing, CameraInfo, Detections, Embeddings, Image, Masks, Source
 from seesay.perception import regions
-from seesay.perception.boxes import iou
 from seesay.perception.noise import RGBD, Noise
-from seesay.perception.prompts import label
 from seesay.perception.shape import Solid, fit, fit_flat
+from seesay.perception.things import Thing, mask_of, merge
 
-SAME_BOX = 0.6
 NEAR, FAR = 0.05, 20.0
 LEAST_PIXELS = 8
 LEAST_SHARE = 0.5
@@ -69,19 +66,6 @@ class Sights:
     bearings: list[Bearing]
 
 
-@dataclass
-class Thing:
-    """A box with all the names that were given to it, best first: (label, prompt, score); `probability` of the first."""
-
-    box: NDArray[np.float32]
-    names: list[tuple[str, str, float]] = field(default_factory=list)
-    probability: float | None = None
-
-    @property
-    def alternatives(self) -> tuple[Alternative, ...]:
-        return tuple(Alternative(name, score) for name, _, score in self.names[1:])
-
-
 def ground(
     detections: Detections,
     masks: Masks | None,
@@ -102,41 +86,13 @@ def ground(
             raise MessageError(f"expected {name} to the {wanted} picture, got {size[0]} x {size[1]}; give those of the same camera mode")
     picture = _Picture.of(metres, info, T_world_camera, picture_source(detections), noise)
     things = merge(detections)
-    areas = regions.assign([thing.box for thing in things], [_mask(thing, masks) for thing in things], metres.shape)
+    areas = regions.assign([thing.box for thing in things], [mask_of(thing, masks) for thing in things], metres.shape)
     busy = np.zeros(metres.shape, bool)
     for area in areas:
         busy[area.window] |= area.pixels
     placed = [_place(thing, area, busy[area.window], picture) for thing, area in zip(things, areas, strict=True)]
     observations = _distinct([sight for sight in placed if isinstance(sight, Observation)])
     return Sights(observations, [sight for sight in placed if isinstance(sight, Bearing)])
-
-
-def merge(detections: Detections) -> list[Thing]:
-    """Group boxes that cover the same pixels, greedily by score; the kinds of a tree of prompts ("full", "empty") name no things."""
-    things: list[Thing] = []
-    for index in np.argsort(-detections.scores, kind="stable"):
-        if _is_kind(detections, int(index)):
-            continue
-        box, prompt = detections.boxes[index], detections.prompts[detections.prompt_indices[index]]
-        name = (label(prompt), prompt, float(detections.scores[index]))
-        rivals = iou(box[None], np.stack([thing.box for thing in things]))[0] if things else np.zeros(0)
-        if len(rivals) and rivals.max() > SAME_BOX:
-            owner = things[int(rivals.argmax())]
-            if name[0] not in [known for known, _, _ in owner.names]:
-                owner.names.append(name)
-        else:
-            probability = float(detections.probabilities[index]) if len(detections.probabilities) else None
-            things.append(Thing(box, [name], probability))
-    return things
-
-
-def _is_kind(detections: Detections, index: int) -> bool:
-    """Whether a box says what its parent is, not what is inside."""
-    if not len(detections.parents):
-        return False
-    parent = detections.parents[index]
-    outer = detections.boxes[parent] if parent >= 0 else np.array([0, 0, detections.width, detections.height], np.float32)
-    return bool((outer == detections.boxes[index]).all())
 
 
 def depth_metres(depth: Image) -> NDArray[np.float32]:
@@ -164,18 +120,6 @@ def _rays(shape: tuple[int, ...], info: CameraInfo) -> NDArray[np.float64]:
     grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).reshape(-1, 1, 2).astype(np.float64)
     rays = cv2.undistortPoints(grid, info.k, info.d).reshape(height, width, 2)
     return np.concatenate([rays, np.ones((height, width, 1))], axis=2)
-
-
-def _mask(thing: Thing, masks: Masks | None) -> NDArray[np.bool_] | None:
-    """The mask of the best name of the thing that has one."""
-    if masks is None:
-        return None
-    for _, prompt, _ in thing.names:
-        if prompt in masks.prompts:
-            index = masks.prompts.index(prompt)
-            counts = masks.counts[masks.starts[index] : masks.starts[index + 1]]
-            return coding.decode_one(counts, masks.height, masks.width)
-    return None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from tests.perception import tiny
 
 LONG = 60.0
 CHANGES = 50
+
+Member = Callable[[str], MemoryBus]
 
 
 @contextmanager
@@ -117,9 +119,17 @@ class Picky:
             raise PromptError("expected short prompts, got long ones; cut them")
 
 
-def test_a_set_is_taken_over_once_and_a_refused_one_leaves_the_former() -> None:
-    bus = MemoryBus("keeper")
-    node, picky = Node("detector", bus.join("detector")), Picky()
+@pytest.fixture
+def member() -> Iterator[Member]:
+    """`member(name)` is a node's end of one bus in memory."""
+    with ExitStack() as stack:
+        hub = stack.enter_context(MemoryBus("hub"))
+        yield lambda name: stack.enter_context(hub.join(name))
+
+
+def test_a_set_is_taken_over_once_and_a_refused_one_leaves_the_former(member: Member) -> None:
+    bus = member("keeper")
+    node, picky = Node("detector", member("detector")), Picky()
     acks = bus.subscriber(topics.PROMPT_ACK)
     prompts = PromptsInForce(node, picky)
     assert prompts.newest() is None
@@ -136,21 +146,21 @@ def test_a_set_is_taken_over_once_and_a_refused_one_leaves_the_former() -> None:
     assert len(picky.checked) == 3
 
 
-def test_a_node_that_comes_late_answers_the_newest_set() -> None:
-    bus = MemoryBus("vocabulary")
+def test_a_node_that_comes_late_answers_the_newest_set(member: Member) -> None:
+    bus = member("vocabulary")
     PromptKeeper(Node("vocabulary", bus), ["cup", "cup"])
     hand = Prompt("hand", negative=True)
-    answer = ask(bus.join("user"), "bowl", hand)
+    answer = ask(member("user"), "bowl", hand)
     assert (answer.version, answer.taken, answer.refused, answer.silent) == (2, (), {}, ())
-    words = PromptsInForce(Node("detector", bus.join("detector")), Picky()).newest()
+    words = PromptsInForce(Node("detector", member("detector")), Picky()).newest()
     assert words is not None
     assert (words.version, words.prompts) == (2, ("bowl", hand))
 
 
-def test_a_set_that_a_node_refuses_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    bus = MemoryBus("vocabulary")
+def test_a_set_that_a_node_refuses_is_taken_back(member: Member, monkeypatch: pytest.MonkeyPatch) -> None:
+    bus = member("vocabulary")
     PromptKeeper(Node("vocabulary", bus), ["cup"])
-    node = Node("detector", bus.join("detector"))
+    node = Node("detector", member("detector"))
     prompts, stop = PromptsInForce(node, Picky()), threading.Event()
 
     def look() -> None:
@@ -161,12 +171,12 @@ def test_a_set_that_a_node_refuses_is_taken_back(monkeypatch: pytest.MonkeyPatch
     prompts.newest()
     thread = threading.Thread(target=look)
     thread.start()
-    refused = ask(bus.join("user"), "a very long prompt")
-    taken = ask(bus.join("other"), "bowl")
+    refused = ask(member("user"), "a very long prompt")
+    taken = ask(member("other"), "bowl")
     stop.set()
     thread.join(LONG)
     monkeypatch.setattr(prompting, "PATIENCE_S", 0.05)
-    gone, again = (ask(bus.join(name), text) for name, text in (("third", "cup"), ("fourth", "bowl")))
+    gone, again = (ask(member(name), text) for name, text in (("third", "cup"), ("fourth", "bowl")))
     assert (gone.version, gone.silent, again.silent) == (5, ("detector",), ())   # a node that is gone is waited for once
     assert (refused.version, refused.refused) == (3, {"detector": "expected short prompts, got long ones; cut them"})
     assert (taken.version, taken.taken) == (4, ("detector",))

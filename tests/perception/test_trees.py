@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from seesay.errors import PromptError
 from seesay.messages import Detections, Header, Prompt
 from seesay.perception.detector import Detector
-from seesay.perception.grounding import merge
 from seesay.perception.growing import MOST_CROPS, Scored, grow
 from seesay.perception.prompts import full
 from seesay.perception.segmenter import Segmenter
+from seesay.perception.things import merge
 from seesay.perception.trees import DEEPEST, Branch, plant
 from tests.perception import tiny
 

@@ -64,8 +64,8 @@ def test_the_problem_is_pddl_that_another_program_reads(tmp_path: Path) -> None:
     [
         ({"red block": "purple bowl"}, "expected things that are seen, got 'purple bowl'; seen are "),
         ({"red block": "blue bowl"}, "got 'blue bowl'"),
-        ({"green bowl": "red block"}, "expected what a skill brings about"),
-        ({"red block": "red block"}, "expected what a skill brings about"),
+        ({"green bowl": "red block"}, "expected what a skill of tabletop brings about"),
+        ({"red block": "red block"}, "expected what a skill of tabletop brings about"),
         ({"red block": "blue block", "blue block": "red block"}, "pyperplan finds no plan"),
     ],
 )
