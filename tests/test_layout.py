@@ -27,7 +27,7 @@ def test_launch_holds_only_toml() -> None:
 
 def test_files_stay_short_enough_to_read() -> None:
     files = [path for folder in ["seesay", *FOLDERS] for path in (ROOT / folder).rglob("*.py") if not path.parent.is_symlink()]
-    assert {str(path.relative_to(ROOT)) for path in files if len(path.read_text().splitlines()) > 300} <= {"seesay/messages.py"}
+    assert {str(path.relative_to(ROOT)) for path in files if len(path.read_text().splitlines()) > 300} == set()
 
 
 def test_each_node_is_wiring_only() -> None:
