@@ -9,7 +9,7 @@ from types import FrameType
 import typer
 
 from seesay.errors import SeeSayError, UserError
-from seesay.nodes import (
+from seesay.nodes.commands import (
     cli_ask,
     cli_bag,
     cli_demo,

@@ -10,8 +10,8 @@ from rich.live import Live
 from rich.text import Text
 
 from seesay import topics
+from seesay.nodes.commands.tables import objects_table, step_table
 from seesay.nodes.runtime import Node
-from seesay.nodes.tables import objects_table, step_table
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from seesay.bus import Bus
 from seesay.config import Launch, NodeSpec
 from seesay.errors import ConfigError, ServiceError, ServiceTimeout
 from seesay.messages import AskRequest, Header, Instruction, Sighting, Sightings
-from seesay.nodes.ask import run_ask, seconds
+from seesay.nodes.commands.ask import run_ask, seconds
 from seesay.nodes.lifecycle import change_state
 from seesay.nodes.supervisor import Supervisor
 from seesay.services import ASK

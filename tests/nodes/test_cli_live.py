@@ -18,7 +18,8 @@ import yaml
 
 from seesay.bus import Bus
 from seesay.config import Launch, NodeSpec
-from seesay.nodes import cli, commands, doctor, meters
+from seesay.nodes import cli
+from seesay.nodes.commands import doctor, meters, telling
 from seesay.nodes.node import Node
 from seesay.nodes.supervisor import Supervisor
 from seesay.topics import INSTRUCTION
@@ -229,7 +230,7 @@ def test_doctor_looks_at_the_running_system(call: Call, session: Path, monkeypat
 
 
 def test_stop_without_an_executor_is_kept(call: Call, session: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "FIND_S", 0.1)
+    monkeypatch.setattr(telling, "FIND_S", 0.1)
     said = call("stop", "--reason", "a person is near")
     assert (said.status, "the stop is kept for those that start" in said.err) == (1, True)
     assert (session / "emergency_stop").read_text() == "a person is near"

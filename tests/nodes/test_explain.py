@@ -12,7 +12,7 @@ import pytest
 
 from seesay.messages import Candidate, Header, PlanStep, Source
 from seesay.nodes import cli
-from seesay.nodes.explain import load_steps
+from seesay.nodes.commands.explain import load_steps
 from seesay.nodes.plain import dumps
 
 

@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from seesay.messages import Detections, Header, Image, Masks, Objects, Source
-from seesay.nodes import film as module
-from seesay.nodes.film import Film, count_frames
+from seesay.nodes.commands import film as module
+from seesay.nodes.commands.film import Film, count_frames
 
 drawn: list[tuple[int, int]] = []
 

@@ -16,8 +16,8 @@ from seesay import topics
 from seesay.bus import Bus
 from seesay.errors import ConfigError
 from seesay.messages import Candidate, Detections, Header, Image, NodeStatus, Object, Objects, PlanStep, Source, TaskResult
-from seesay.nodes.live_server import serving
-from seesay.nodes.live_view import LiveView
+from seesay.nodes.commands.live_server import serving
+from seesay.nodes.commands.live_view import LiveView
 from seesay.pubsub import Publisher
 
 LONG = 30.0

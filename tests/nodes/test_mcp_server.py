@@ -10,7 +10,7 @@ from mcp import Client
 
 from seesay.bus import AnyBus
 from seesay.memory_bus import MemoryBus
-from seesay.nodes.mcp_server import make_server
+from seesay.nodes.commands.mcp_server import make_server
 from seesay.planner.language import ScriptedScorer
 from tests.tabletop_robot import tabletop
 

@@ -12,10 +12,10 @@ import pytest
 from rich.console import Console
 
 from seesay.messages import Candidate, Header, Image, Object, PlanStep, SkillResult, Source
-from seesay.nodes.ages import Age, summarise, to_csv
+from seesay.nodes.commands.ages import Age, summarise, to_csv
+from seesay.nodes.commands.report import Report, render
+from seesay.nodes.commands.tables import objects_table, step_table
 from seesay.nodes.plain import dumps, plain, write_text
-from seesay.nodes.report import Report, render
-from seesay.nodes.tables import objects_table, step_table
 from seesay.planner.chart import chart
 
 HEADER = Header(stamp_ns=5_000_000_000, clock="sim")

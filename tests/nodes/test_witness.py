@@ -5,7 +5,7 @@ import numpy as np
 from seesay import topics
 from seesay.memory_bus import MemoryBus
 from seesay.messages import ClockTick, Detections, Header, SkillFeedback, SkillGoal, SkillResult, Source, TaskResult
-from seesay.nodes.witness import Witness
+from seesay.nodes.commands.witness import Witness
 from tests.nodes.test_report import step
 
 

@@ -15,7 +15,7 @@ from seesay.bus import Bus
 from seesay.config import Launch, declared_arguments, load_launch, parse_overrides
 from seesay.errors import ConfigError
 from seesay.nodes import launch_files, sessions
-from seesay.nodes.commands import instruction_of
+from seesay.nodes.commands.telling import instruction_of
 from seesay.nodes.names import Names
 from seesay.nodes.plain import dumps
 from seesay.nodes.runtime import load_node, serve

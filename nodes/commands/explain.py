@@ -14,8 +14,8 @@ from rich.console import Console
 from seesay.config import from_mapping
 from seesay.errors import ConfigError
 from seesay.messages import PlanStep
+from seesay.nodes.commands.tables import step_table
 from seesay.nodes.plain import dumps, write_text
-from seesay.nodes.tables import step_table
 from seesay.planner.chart import picture
 from seesay.planner.explain import Why, compare
 

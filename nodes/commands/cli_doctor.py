@@ -13,7 +13,7 @@ def add(app: typer.Typer) -> None:
 
 def doctor(as_json: bool = typer.Option(False, "--json", help="Print one JSON object.")) -> None:
     """Check packages, OpenGL, models, this host and what runs on it, and say how to mend what is wrong. Exit status 1 if something is."""
-    from seesay.nodes.doctor import examine
+    from seesay.nodes.commands.doctor import examine
     from seesay.nodes.plain import dumps
 
     checks = examine()
@@ -34,7 +34,7 @@ def top(
     session: str = typer.Option("", "--session", help="Which running system; by default the only one."),
 ) -> None:
     """Show live what each topic does (rate, age at each consumer, losses) and what each node's process costs, until Ctrl-C."""
-    from seesay.nodes.top import run_top
+    from seesay.nodes.commands.top import run_top
 
     run_top(once, as_json, interval, session)
 
@@ -47,6 +47,6 @@ def view(
 
     Only this host can open the page; from another: ssh -L 8090:localhost:8090 ROBOT.
     """
-    from seesay.nodes.live_server import run_view
+    from seesay.nodes.commands.live_server import run_view
 
     run_view(port, session)

@@ -19,7 +19,7 @@ from seesay.bus import Bus
 from seesay.errors import KeyFileError, SeeSayError
 from seesay.messages import GraphReply
 from seesay.nodes import discovery, sessions
-from seesay.nodes.check import Check
+from seesay.nodes.commands.check import Check
 from seesay.nodes.graph import ask_graph
 
 FRAME_BYTES = 1920 * 1080 * 3

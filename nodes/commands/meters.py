@@ -13,9 +13,9 @@ from seesay.bus import Bus, Received, Stats, Subscriber
 from seesay.codec import encode
 from seesay.messages import ClockTick, Image
 from seesay.nodes import sessions
+from seesay.nodes.commands.shell import say, shown, warn
+from seesay.nodes.commands.topic_verbs import find_topic
 from seesay.nodes.discovery import own_name, publishers
-from seesay.nodes.shell import say, shown, warn
-from seesay.nodes.topic_verbs import find_topic
 
 LOOK_S = 1.0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from seesay.nodes.cli_node import JSON, SESSION
+from seesay.nodes.commands.cli_node import JSON, SESSION
 
 
 def add(app: typer.Typer) -> None:
@@ -25,6 +25,6 @@ def ask(
 
         seesay ask "a blue cup" --since 30s
     """
-    from seesay.nodes.ask import run_ask
+    from seesay.nodes.commands.ask import run_ask
 
     raise typer.Exit(run_ask(prompts, since, camera, limit, as_json, session))

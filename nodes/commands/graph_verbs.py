@@ -8,10 +8,10 @@ from seesay.bus import Bus
 from seesay.errors import BusError, ConfigError
 from seesay.messages import GraphReply, PublisherInfo, SubscriberInfo
 from seesay.nodes import discovery, sessions
+from seesay.nodes.commands.listing import service_type
+from seesay.nodes.commands.shell import say, shown, topic_name, warn
+from seesay.nodes.commands.topic_verbs import find_topic
 from seesay.nodes.graph import ask_graph
-from seesay.nodes.listing import service_type
-from seesay.nodes.shell import say, shown, topic_name, warn
-from seesay.nodes.topic_verbs import find_topic
 
 
 def topic_info(name: str, verbose: bool, as_json: bool, session: str) -> None:

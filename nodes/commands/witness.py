@@ -24,8 +24,8 @@ from seesay.messages import (
     TaskResult,
     TaskVerdict,
 )
-from seesay.nodes.ages import Age
-from seesay.nodes.film import Film
+from seesay.nodes.commands.ages import Age
+from seesay.nodes.commands.film import Film
 from seesay.pubsub import AnyBus, Subscriber
 from seesay.topics import Topic
 

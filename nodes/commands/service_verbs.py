@@ -10,9 +10,10 @@ from typing import Any
 from seesay.bus import Bus
 from seesay.errors import BusError, ConfigError
 from seesay.messages import Parameter
-from seesay.nodes import discovery, listing, sessions
+from seesay.nodes import discovery, sessions
+from seesay.nodes.commands import listing
+from seesay.nodes.commands.shell import make_message, parse, say, shown, split_type, topic_name
 from seesay.nodes.parameters import get_parameter, list_parameters, set_parameter
-from seesay.nodes.shell import make_message, parse, say, shown, split_type, topic_name
 from seesay.services import Service, find
 
 _KINDS = {"str": "String", "bool": "Boolean", "int": "Integer", "float": "Double"}

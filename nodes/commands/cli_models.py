@@ -13,7 +13,7 @@ def add(app: typer.Typer) -> None:
 
 def list_models(as_json: bool = typer.Option(False, "--json", help="Print a JSON array.")) -> None:
     """List the networks that work here without a network connection."""
-    from seesay.nodes.models import available
+    from seesay.nodes.commands.models import available
     from seesay.nodes.plain import dumps
 
     models = available()

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from seesay.errors import ConfigError
-from seesay.nodes.live_view import LiveView
+from seesay.nodes.commands.live_view import LiveView
 from seesay.nodes.plain import dumps
 
 _log = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ def run_view(port: int, session: str) -> None:
     """Serve the page of a running session until Ctrl-C."""
     from seesay.bus import Bus
     from seesay.nodes import discovery, sessions
-    from seesay.nodes.shell import say
+    from seesay.nodes.commands.shell import say
 
     directory = sessions.running(session)
     with Bus(directory, discovery.own_name()) as bus:

@@ -30,7 +30,7 @@ def launch(
 
         seesay launch webcam camera:=2
     """
-    from seesay.nodes.launch import run_launch, show_arguments, show_configuration
+    from seesay.nodes.commands.launch import run_launch, show_arguments, show_configuration
 
     if show_args:
         raise typer.Exit(show_arguments(file, as_json))
@@ -51,7 +51,7 @@ def run(
 
         seesay run detector -p model=google/owlvit-base-patch32 -r detections:=boxes
     """
-    from seesay.nodes.launch import run_node
+    from seesay.nodes.commands.launch import run_node
 
     raise typer.Exit(run_node(node, name, sets, remaps, namespace, session))
 
@@ -64,7 +64,7 @@ def do(
     session: str = SESSION,
 ) -> None:
     """Give an instruction to the planner of a running system. Exit status: 0 done, 1 not done, 2 refused."""
-    from seesay.nodes.commands import give_instruction
+    from seesay.nodes.commands.telling import give_instruction
 
     raise typer.Exit(give_instruction(instruction, wait, timeout, as_json, session))
 
@@ -78,7 +78,7 @@ def answer(
 
         seesay answer 2
     """
-    from seesay.nodes.answering import answer_question
+    from seesay.nodes.commands.answering import answer_question
 
     raise typer.Exit(answer_question(reply, as_json, session))
 
@@ -89,6 +89,6 @@ def stop(
     session: str = SESSION,
 ) -> None:
     """Stop all motion of a running system at once, until it is released with --release."""
-    from seesay.nodes.commands import emergency_stop
+    from seesay.nodes.commands.telling import emergency_stop
 
     raise typer.Exit(emergency_stop(not release, reason, session))

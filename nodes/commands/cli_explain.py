@@ -26,6 +26,6 @@ def explain(
 
         seesay explain runs/2026-01-31_12-00-00 --step 1 --not "green block"
     """
-    from seesay.nodes.explain import Explain, run_explain
+    from seesay.nodes.commands.explain import Explain, run_explain
 
     raise typer.Exit(run_explain(Explain(run, step, why, not_, rows, svg, as_json)))

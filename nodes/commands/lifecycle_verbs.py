@@ -8,8 +8,8 @@ from seesay.bus import Bus
 from seesay.errors import ConfigError
 from seesay.messages import Transition
 from seesay.nodes import discovery, sessions
+from seesay.nodes.commands.shell import say, shown, topic_name
 from seesay.nodes.lifecycle import change_state
-from seesay.nodes.shell import say, shown, topic_name
 
 _NAMES = {"starting": "unconfigured", "ready": "active", "inactive": "inactive", "failed": "finalized", "stopped": "finalized"}
 

@@ -12,7 +12,7 @@ from seesay.bus import Bus
 from seesay.errors import ConfigError, ServiceError
 from seesay.messages import AskRequest, Header, Object, ObjectsRequest, Sighting, Sightings
 from seesay.nodes import discovery, sessions
-from seesay.nodes.shell import say, shown, warn
+from seesay.nodes.commands.shell import say, shown, warn
 from seesay.perception.prompts import clean, label
 from seesay.services import ASK, OBJECTS
 

@@ -22,7 +22,7 @@ def mcp(
     from seesay.nodes.sessions import running
 
     try:
-        from seesay.nodes.mcp_server import make_server
+        from seesay.nodes.commands.mcp_server import make_server
     except ModuleNotFoundError as error:
         raise ConfigError(f"seesay mcp needs the Python package {error.name!r}: run pip install 'seesay[mcp]'") from error
     with Bus(running(session), "mcp") as bus:

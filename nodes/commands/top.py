@@ -16,8 +16,8 @@ from rich.table import Table
 from seesay.bus import Bus
 from seesay.messages import GraphReply, SubscriberInfo
 from seesay.nodes import discovery, sessions
+from seesay.nodes.commands.shell import say, shown
 from seesay.nodes.graph import ask_graph
-from seesay.nodes.shell import say, shown
 from seesay.topics import LAUNCH_STATUS, NODE_STATUS
 
 WIDTH = 160   # of the table in a file or pipe

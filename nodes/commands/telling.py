@@ -15,10 +15,10 @@ from seesay.bus import Bus, Publisher
 from seesay.errors import BusError, UserError
 from seesay.messages import EmergencyStop, Header, Instruction, TaskResult
 from seesay.nodes import sessions
-from seesay.nodes.answering import show_question
+from seesay.nodes.commands.answering import show_question
+from seesay.nodes.commands.tables import step_table
 from seesay.nodes.plain import dumps
 from seesay.nodes.stop_orders import keep_stop
-from seesay.nodes.tables import step_table
 
 FIND_S = 5.0
 STATUS = {"done": 0, "refused": 2}

@@ -10,8 +10,8 @@ from typing import Any
 
 from seesay.errors import BusError, ConfigError
 from seesay.nodes import sessions
+from seesay.nodes.commands.shell import field_of, make_message, say, shown, split_type, topic_name, warn
 from seesay.nodes.discovery import own_name, publishers
-from seesay.nodes.shell import field_of, make_message, say, shown, split_type, topic_name, warn
 
 KEEP_ALIVE_S = 0.3   # so that subscribers that look around just now find the last message
 

@@ -32,7 +32,7 @@ def list_(
     session: str = SESSION,
 ) -> None:
     """List the topics that somebody publishes."""
-    from seesay.nodes.listing import list_topics
+    from seesay.nodes.commands.listing import list_topics
 
     list_topics(types, count, as_json, session)
 
@@ -52,29 +52,29 @@ def echo(
 
         seesay topic echo objects --field objects[0].position --once
     """
-    from seesay.nodes.topic_verbs import Echo
-    from seesay.nodes.topic_verbs import echo as do
+    from seesay.nodes.commands.topic_verbs import Echo
+    from seesay.nodes.commands.topic_verbs import echo as do
 
     do(name, Echo(1 if once else count, field, no_arr, full, timeout, as_json), session)
 
 
 def hz(name: str = NAME, window: int = WINDOW, count: int = COUNT, as_json: bool = JSON_LINES, session: str = SESSION) -> None:
     """Print the rate at which messages arrive, once a second, until Ctrl-C."""
-    from seesay.nodes.meters import Rate, watch
+    from seesay.nodes.commands.meters import Rate, watch
 
     watch(name, Rate(window), count, as_json, session)
 
 
 def bw(name: str = NAME, window: int = WINDOW, count: int = COUNT, as_json: bool = JSON_LINES, session: str = SESSION) -> None:
     """Print the bandwidth that a topic takes, once a second, until Ctrl-C."""
-    from seesay.nodes.meters import Bandwidth, watch
+    from seesay.nodes.commands.meters import Bandwidth, watch
 
     watch(name, Bandwidth(window), count, as_json, session)
 
 
 def delay(name: str = NAME, window: int = WINDOW, count: int = COUNT, as_json: bool = JSON_LINES, session: str = SESSION) -> None:
     """Print how old messages are by their stamp when they arrive, once a second, until Ctrl-C."""
-    from seesay.nodes.meters import Delay, watch
+    from seesay.nodes.commands.meters import Delay, watch
 
     watch(name, Delay(window), count, as_json, session)
 
@@ -86,14 +86,14 @@ def info(
     session: str = SESSION,
 ) -> None:
     """Show the type of a topic and who publishes and subscribes to it."""
-    from seesay.nodes.graph_verbs import topic_info
+    from seesay.nodes.commands.graph_verbs import topic_info
 
     topic_info(name, verbose, as_json, session)
 
 
 def type_(name: str = NAME, as_json: bool = JSON) -> None:
     """Show the type of a topic."""
-    from seesay.nodes.topic_verbs import topic_type
+    from seesay.nodes.commands.topic_verbs import topic_type
 
     topic_type(name, as_json)
 
@@ -113,7 +113,7 @@ def pub(
 
         seesay topic pub --once instruction "{id: '1', text: put the red block in the green bowl}"
     """
-    from seesay.nodes.topic_verbs import Pub
-    from seesay.nodes.topic_verbs import pub as do
+    from seesay.nodes.commands.topic_verbs import Pub
+    from seesay.nodes.commands.topic_verbs import pub as do
 
     do(name, words, Pub(1 if once else times, rate, wait, timeout, as_json), session)

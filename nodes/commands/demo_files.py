@@ -9,11 +9,11 @@ from pathlib import Path
 
 from seesay.errors import ConfigError
 from seesay.messages import TaskResult, TaskVerdict
-from seesay.nodes.ages import summarise, to_csv
-from seesay.nodes.film import Film
+from seesay.nodes.commands.ages import summarise, to_csv
+from seesay.nodes.commands.film import Film
+from seesay.nodes.commands.report import Report, render
+from seesay.nodes.commands.witness import Witness
 from seesay.nodes.plain import dumps, write_text
-from seesay.nodes.report import Report, render
-from seesay.nodes.witness import Witness
 
 NO_VERDICT = "the simulator gave no verdict"
 NO_RESULT = "the planner came to no end"

@@ -9,9 +9,10 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
-from seesay.nodes import launch_files, models, sessions
-from seesay.nodes.check import Check
-from seesay.nodes.doctor_system import host_checks, session_checks
+from seesay.nodes import launch_files, sessions
+from seesay.nodes.commands import models
+from seesay.nodes.commands.check import Check
+from seesay.nodes.commands.doctor_system import host_checks, session_checks
 
 PACKAGES = {
     "": ["msgspec", "numpy", "opencv-python-headless", "psutil", "pyyaml", "pyzmq", "rich", "tomli-w", "typer"],

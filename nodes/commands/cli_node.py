@@ -37,14 +37,14 @@ def node_list(
     session: str = SESSION,
 ) -> None:
     """List the nodes that run."""
-    from seesay.nodes.listing import list_nodes
+    from seesay.nodes.commands.listing import list_nodes
 
     list_nodes(count, as_json, session)
 
 
 def node_info(node: str = NODE, as_json: bool = JSON, session: str = SESSION) -> None:
     """Show the topics and services of a node."""
-    from seesay.nodes.graph_verbs import node_info
+    from seesay.nodes.commands.graph_verbs import node_info
 
     node_info(node, as_json, session)
 
@@ -56,14 +56,14 @@ def service_list(
     session: str = SESSION,
 ) -> None:
     """List the services that somebody serves."""
-    from seesay.nodes.listing import list_services
+    from seesay.nodes.commands.listing import list_services
 
     list_services(types, count, as_json, session)
 
 
 def service_type(service: str = SERVICE, as_json: bool = JSON) -> None:
     """Show the types of a service's request and response."""
-    from seesay.nodes.service_verbs import service_type
+    from seesay.nodes.commands.service_verbs import service_type
 
     service_type(service, as_json)
 
@@ -79,21 +79,21 @@ def service_call(
 
         seesay service call detector/lifecycle "{transition: deactivate}"
     """
-    from seesay.nodes.service_verbs import call_service
+    from seesay.nodes.commands.service_verbs import call_service
 
     call_service(service, words or [], timeout, as_json, session)
 
 
 def param_list(node: str = typer.Argument("", help="By default all nodes."), as_json: bool = JSON, session: str = SESSION) -> None:
     """List the parameters of a node, or of all."""
-    from seesay.nodes.service_verbs import param_list
+    from seesay.nodes.commands.service_verbs import param_list
 
     param_list(node, as_json, session)
 
 
 def param_get(node: str = NODE, name: str = PARAMETER, as_json: bool = JSON, session: str = SESSION) -> None:
     """Show the value of a parameter."""
-    from seesay.nodes.service_verbs import param_get
+    from seesay.nodes.commands.service_verbs import param_get
 
     param_get(node, name, as_json, session)
 
@@ -109,28 +109,28 @@ def param_set(
 
         seesay param set detector threshold 0.3
     """
-    from seesay.nodes.service_verbs import param_set
+    from seesay.nodes.commands.service_verbs import param_set
 
     param_set(node, name, value, as_json, session)
 
 
 def param_describe(node: str = NODE, name: str = PARAMETER, as_json: bool = JSON, session: str = SESSION) -> None:
     """Show type, range and state of a parameter."""
-    from seesay.nodes.service_verbs import param_describe
+    from seesay.nodes.commands.service_verbs import param_describe
 
     param_describe(node, name, as_json, session)
 
 
 def param_dump(node: str = NODE, as_json: bool = JSON, session: str = SESSION) -> None:
     """Show all parameters of a node as a launch file has them."""
-    from seesay.nodes.service_verbs import param_dump
+    from seesay.nodes.commands.service_verbs import param_dump
 
     param_dump(node, as_json, session)
 
 
 def lifecycle_get(node: str = NODE, as_json: bool = JSON, session: str = SESSION) -> None:
     """Show the state of a node."""
-    from seesay.nodes.lifecycle_verbs import change
+    from seesay.nodes.commands.lifecycle_verbs import change
 
     change(node, "", as_json, session)
 
@@ -145,6 +145,6 @@ def lifecycle_set(
 
         seesay lifecycle set detector deactivate
     """
-    from seesay.nodes.lifecycle_verbs import change
+    from seesay.nodes.commands.lifecycle_verbs import change
 
     change(node, transition, as_json, session)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from seesay.messages import PlanStep, SkillResult
-from seesay.nodes.ages import AgeSummary
+from seesay.nodes.commands.ages import AgeSummary
 from seesay.planner.chart import COLOURS, chart
 
 STYLE = """

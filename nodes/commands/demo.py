@@ -16,13 +16,13 @@ from seesay.bus import Bus
 from seesay.config import load_launch
 from seesay.messages import PlanStep, SkillResult
 from seesay.nodes import launch_files, sessions
-from seesay.nodes.commands import instruction_of
-from seesay.nodes.demo_files import Run, output_folder, summary, write
-from seesay.nodes.film import Draw, Film
+from seesay.nodes.commands.demo_files import Run, output_folder, summary, write
+from seesay.nodes.commands.film import Draw, Film
+from seesay.nodes.commands.tables import step_table
+from seesay.nodes.commands.telling import instruction_of
+from seesay.nodes.commands.witness import Witness
 from seesay.nodes.plain import dumps
 from seesay.nodes.supervisor import Supervisor
-from seesay.nodes.tables import step_table
-from seesay.nodes.witness import Witness
 from seesay.planner.instructions import check_instruction
 from seesay.planner.skills import load_library
 

@@ -40,7 +40,7 @@ def record(
 
         seesay record -o run1 --max-bag-duration 60
     """
-    from seesay.nodes.bags import check_storage, run_bag_node
+    from seesay.nodes.commands.bags import check_storage, run_bag_node
 
     check_storage(storage)
     parameters = {
@@ -69,7 +69,7 @@ def play(
 
         seesay play run1 --clock --topics 'camera/*,transforms,prompts'
     """
-    from seesay.nodes.bags import check_storage, parse_remap, run_bag_node
+    from seesay.nodes.commands.bags import check_storage, parse_remap, run_bag_node
 
     check_storage(storage)
     names = [name.lstrip("/") for given in topics for name in given.replace(",", " ").split()]
@@ -86,7 +86,7 @@ def info(
     storage: str = STORAGE,
 ) -> None:
     """Say what a recording holds: when, how long, topics with counts and rates, what was lost, configuration, and whether it is whole."""
-    from seesay.nodes.bags import check_storage, show_info
+    from seesay.nodes.commands.bags import check_storage, show_info
 
     check_storage(storage)
     show_info(bag, as_json)
@@ -94,7 +94,7 @@ def info(
 
 def reindex(bag: Path = typer.Argument(help="A recording that was cut off."), as_json: bool = JSON) -> None:
     """Make a recording that was cut off whole again, so that `ros2 bag` and Foxglove open it as well."""
-    from seesay.nodes.bags import run_reindex
+    from seesay.nodes.commands.bags import run_reindex
 
     run_reindex(bag, as_json)
 
@@ -105,6 +105,6 @@ def snapshot(
     session: str = SESSION,
 ) -> None:
     """Let a recorder in snapshot mode write what it has in memory."""
-    from seesay.nodes.bags import take_snapshot
+    from seesay.nodes.commands.bags import take_snapshot
 
     raise typer.Exit(take_snapshot(node, as_json, session))

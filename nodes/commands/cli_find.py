@@ -27,6 +27,6 @@ def find(
 
         seesay find "a red block" "the green bowl" --source photo.jpg
     """
-    from seesay.nodes.find import Find, run_find
+    from seesay.nodes.commands.find import Find, run_find
 
     raise typer.Exit(run_find(Find(tuple(prompts), source, detector, segmenter, threshold, out, frames, as_json)))

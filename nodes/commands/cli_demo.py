@@ -29,7 +29,7 @@ def demo(
 
         seesay demo "put the blue block at the top left corner" --seed 3
     """
-    from seesay.nodes.demo import Demo, run_demo
+    from seesay.nodes.commands.demo import Demo, run_demo
 
     options = Demo(task, seed, out, speed, lm, detector, segmenter, timeout, video, as_json)
     raise typer.Exit(run_demo(options))

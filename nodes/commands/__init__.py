@@ -1,0 +1,1 @@
+"""The commands of `seesay`: cli_*.py say what may be typed, the others do it."""
