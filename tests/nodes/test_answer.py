@@ -17,11 +17,24 @@ import seesay.planner
 from seesay import topics
 from seesay.bus import Bus, Subscriber
 from seesay.config import Launch, NodeSpec
-from seesay.messages import Header, Instruction, Object, Objects, PlanStep, Question, SkillGoal, SkillResult, Source, TaskResult
+from seesay.messages import (
+    Header,
+    Instruction,
+    Object,
+    Objects,
+    ObjectsRequest,
+    PlanStep,
+    Question,
+    SkillGoal,
+    SkillResult,
+    Source,
+    TaskResult,
+)
 from seesay.nodes import cli
 from seesay.nodes.supervisor import Supervisor
 from seesay.planner.conformal import HelpCalibration, help_file, prompt_mark, save_help
 from seesay.planner.skills import load_library
+from seesay.services import OBJECTS
 from tests.planner.things import thing
 
 LONG = 60.0
@@ -77,10 +90,13 @@ class Surroundings:
         )  # fmt: skip
         assert all(each.wait_for_subscribers(1, LONG) for each in (self._orders, self._eyes, self._arm))
         self._places = {"red block": (-0.1, -0.05), "blue block": (0.1, -0.05), "green bowl": (0.05, 0.08)}
+        began, told = time.monotonic_ns(), 0
+        while told < began:   # the planner knows this table, not that of the test before
+            self.look()
+            told = bus.client(OBJECTS).call(ObjectsRequest(Header(0)), LONG).header.stamp_ns
 
     def order(self, text: str, number: str) -> None:
         self._orders.send(Instruction(Header(time.monotonic_ns()), number, text))
-        self.look()
 
     def look(self) -> None:
         now = time.monotonic_ns()
@@ -106,8 +122,12 @@ class Surroundings:
         raise AssertionError("no end")
 
     def asked(self, number: str, answered: bool = False) -> Question:
-        while (found := self.questions.take(LONG)) is not None:
-            if found.message.instruction_id == number and bool(found.message.answer) is answered:
+        """A question of a task, during which the eyes are open."""
+        until = time.monotonic() + LONG
+        while time.monotonic() < until:
+            self.look()
+            found = self.questions.take(0.2)
+            if found is not None and found.message.instruction_id == number and bool(found.message.answer) is answered:
                 return found.message
         raise AssertionError("no such question")
 
