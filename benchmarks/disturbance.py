@@ -19,7 +19,7 @@ from rich.progress import track
 from benchmarks import notebook
 from benchmarks.common import cache, circumstances, show
 from benchmarks.episodes import as_row, run_episode
-from benchmarks.score_cache import Remembering
+from benchmarks.kept_scores import KeptScores
 from seesay.executor import Report
 from seesay.messages import SkillFeedback, SkillGoal, SkillResult
 from seesay.perception import Detector, Segmenter
@@ -72,7 +72,8 @@ def main() -> None:
     suite = json.loads(notebook.SUITE.read_text())
     library = load_library("tabletop")
     detector, segmenter = Detector.from_pretrained("embedded"), Segmenter.from_pretrained("embedded")
-    scorer = Remembering(TransformersScorer.from_pretrained(arguments.lm), [option.phrase for option in library.candidates()])
+    phrases = [option.phrase for option in library.candidates()]
+    scorer = KeptScores(arguments.lm, lambda: TransformersScorer.from_pretrained(arguments.lm), together=phrases)
     lines = path.read_text().splitlines() if path.exists() else []
     rows = {(row["task"], row["seed"], row["loop"]): row for row in (json.loads(line) for line in lines if line.endswith("}"))}
     seeds = range(FIRST_SEED, FIRST_SEED + arguments.seeds)

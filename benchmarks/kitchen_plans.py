@@ -31,9 +31,9 @@ from rich.progress import track
 from scipy.stats import binomtest, bootstrap, permutation_test
 
 from benchmarks.common import cache, show
+from benchmarks.kept_scores import KeptScores
 from benchmarks.keyword_planner import keyword_plan
 from benchmarks.kitchen_runs import Choose, Episode, Eyes, Run, run
-from benchmarks.score_cache import Remembering
 from seesay.messages import Header, Instruction, PlanStep
 from seesay.planner.affordance import AffordanceModel
 from seesay.planner.language import LanguageScorer
@@ -75,9 +75,9 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     scenes = read_scenes(arguments.scenes, read_classes(arguments.classes))
     library = load_library("kitchen")
-    scorer = TransformersScorer.from_pretrained(arguments.lm)
     keep = cache("kitchen_plans") / f"{arguments.lm.replace('/', '-')}.jsonl"
-    known = Remembering(scorer, [option.phrase for option in library.candidates()], keep)
+    phrases = [option.phrase for option in library.candidates()]
+    known = KeptScores(arguments.lm, lambda: TransformersScorer.from_pretrained(arguments.lm), keep, phrases)
     runs = evaluate(scenes, library, known)
     show("kitchen_plans", {"scenes": arguments.scenes.name, **figures(runs)}, arguments.json, BARS)
 

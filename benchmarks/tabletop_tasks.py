@@ -19,7 +19,7 @@ from rich.progress import track
 from benchmarks import notebook
 from benchmarks.common import cache, circumstances, show
 from benchmarks.episodes import as_row, run_episode
-from benchmarks.score_cache import Remembering
+from benchmarks.kept_scores import KeptScores
 from seesay.perception import Detector, Segmenter
 from seesay.planner.skills import load_library
 from seesay.planner.transformers_scorer import TransformersScorer
@@ -67,7 +67,8 @@ def main() -> None:
     detector = None if arguments.detector == "oracle" else Detector.from_pretrained(arguments.detector)
     segmenter = Segmenter.from_pretrained(arguments.segmenter) if detector else None
     library = load_library("tabletop")
-    scorer = Remembering(TransformersScorer.from_pretrained(arguments.lm), [option.phrase for option in library.candidates()])
+    phrases = [option.phrase for option in library.candidates()]
+    scorer = KeptScores(arguments.lm, lambda: TransformersScorer.from_pretrained(arguments.lm), together=phrases)
     if arguments.suite == "notebook":
         figures = notebook.run(path, arguments.seeds, arguments.conditions, detector, segmenter, library, scorer)
         show("tabletop tasks, notebook suite", figures, arguments.json, notebook.BARS)

@@ -14,8 +14,6 @@ from seesay.planner.relations import holds
 from seesay.planner.scene import Goal, Unclear, names_of
 from seesay.planner.skills import Library, Option
 
-REACHED, OPEN = 0.95, 0.02
-"""Affordance of `done` when all goals are reached, and while one is not."""
 SIGHTINGS = 2
 """Looks in a row under its name after which a thing that came into view later counts among "all the blocks"."""
 
@@ -35,7 +33,7 @@ class Subtask:
         """The same after one more step that has led to `objects`."""
         reached = self.option is not None and holds(self.option, library, objects) is True
         reason = "" if reached else self.reason
-        return Subtask(self.text, (*self.history, record), self.option, REACHED if reached else OPEN, reason)
+        return Subtask(self.text, (*self.history, record), self.option, library.done_rule.probability(reached), reason)
 
 
 class Agenda:
@@ -93,12 +91,12 @@ class Agenda:
                 self._records.pop(self.current, None)
             records = tuple(self._records.get(self.current, ()))
             missing = f"{self.current.thing} not seen {self.current.option.relation} the {self.current.place}"
-            return Subtask(self.current.text, records, self.current.option, OPEN, missing)
+            return Subtask(self.current.text, records, self.current.option, self._library.done_rule.probability(False), missing)
         last = self.goals[-1]
         records = tuple(self._records.get(last, ()))
         if not records or not records[-1].succeeded:
             records += (StepRecord(last.option.phrase),)
-        return Subtask(last.text, records, last.option, REACHED)
+        return Subtask(last.text, records, last.option, self._library.done_rule.probability(True))
 
     def wanted(self, objects: Objects, verify: bool = True) -> list[str]:
         """Objects that must be seen: those of the next goal, before the first step those of all goals."""

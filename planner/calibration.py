@@ -16,13 +16,32 @@ from seesay.errors import SkillError
 
 
 @dataclass(frozen=True)
+class DoneRule:
+    """How likely a goal is reached that is taken to be, and one that is not: the affordance of `done`, each within 0 and 1.
+
+    A goal is taken to be reached when its relation is seen to hold, and where that cannot be told, when its step was reported to succeed.
+    """
+
+    reached: float = 0.95
+    open: float = 0.02
+
+    def probability(self, reached: bool) -> float:
+        """The affordance of `done`. reached: what the goal is taken for."""
+        return self.reached if reached else self.open
+
+
+@dataclass(frozen=True)
 class Calibration:
-    """tables: skill -> (raw estimates, share of runs that succeeded), both rising, in [0, 1]. figures: what the fit measured."""
+    """tables: skill -> (raw estimates, share of runs that succeeded), both rising, in [0, 1]. figures: what the fit measured. done: the
+    affordance of the end of a task."""
 
     tables: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]]
     figures: Mapping[str, Any] = field(default_factory=dict)
+    done: DoneRule = DoneRule()
 
     def __post_init__(self) -> None:
+        if not 0.0 <= self.done.open < self.done.reached <= 1.0:
+            raise SkillError(f"calibration of done: expected 0 <= open < reached <= 1, got {self.done}: fit it again")
         for skill, (raw, share) in self.tables.items():
             good = len(raw) == len(share) > 0 and all(math.isfinite(x) and 0.0 <= x <= 1.0 for x in (*raw, *share))
             if not good or list(raw) != sorted(set(raw)) or list(share) != sorted(share):
@@ -50,7 +69,7 @@ def load_calibration(path: Path) -> Calibration | None:
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
         skills = {str(skill): (tuple(map(float, row["raw"])), tuple(map(float, row["share"]))) for skill, row in table["skills"].items()}
-        return Calibration(skills, table.get("figures", {}))
+        return Calibration(skills, table.get("figures", {}), DoneRule(**{str(key): float(p) for key, p in table.get("done", {}).items()}))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SkillError) as error:
         raise SkillError(f"{path}: expected a calibration as the fitting script writes it ({error}): fit it again or remove it") from error
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 from seesay.errors import SkillError
-from seesay.planner.calibration import Calibration, library_file, load_calibration
+from seesay.planner.calibration import Calibration, DoneRule, library_file, load_calibration
 from seesay.planner.conditions import Condition
 from seesay.planner.toml_lines import Misplaced, line_of, part
 
@@ -76,7 +76,8 @@ class Library:
     """Skills over groups of objects and named places.
 
     objects: group -> names. places: name -> (x, y, z) metres in the world frame. place_groups: group -> names of places.
-    done_phrase, done_affordance: how the end of a task is said, and its affordance (a constant in SayCan, arXiv:2204.01691).
+    done_phrase, done_affordance: how the end of a task is said, and its affordance (a constant in SayCan, arXiv:2204.01691) for an
+    instruction whose goals are not known; `done_rule` gives that of known goals.
     introduction, examples: start of the prompt's dialogue, over other things than those on the table.
     reach: (x low, y low, x high, y high) metres in the world frame where the robot gets to. calibration: of its affordances, None for none.
     """
@@ -95,6 +96,11 @@ class Library:
 
     def __post_init__(self) -> None:
         _check(self)
+
+    @property
+    def done_rule(self) -> DoneRule:
+        """The affordance of `done` for known goals: that of the calibration, where there is one."""
+        return self.calibration.done if self.calibration else DoneRule()
 
     def skill(self, name: str) -> Skill:
         """The skill of that name; SkillError if there is none."""

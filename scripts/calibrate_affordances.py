@@ -4,7 +4,8 @@ Each outcome: a random table in the simulator, seen through the cameras by the e
 by, in which every thing is moved by a hand once a minute on average, so that old evidence is worth less, as it is beside people; then a
 random option against which nothing but its evidence speaks is run, and the true state says whether its effect holds. Isotonic regression
 (pool adjacent violators) over bins of the raw estimate gives the table; `figures` compares Brier score and calibration error before and
-after, the latter by five-fold cross-validation. Outcomes are kept: a run that was interrupted goes on.
+after, the latter by five-fold cross-validation. Before and after the run the planner's own test says whether the effect holds by what is
+seen; how often it then truly holds gives the affordance of `done`. Outcomes are kept: a run that was interrupted goes on.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,8 @@ from seesay.messages import Objects
 from seesay.perception import Detector, Perceiver, Segmenter
 from seesay.planner.affordance import AffordanceModel
 from seesay.planner.binding import bind
-from seesay.planner.calibration import Calibration, brier, calibration_error, library_file, table_of
-from seesay.planner.relations import find
+from seesay.planner.calibration import Calibration, DoneRule, brier, calibration_error, library_file, table_of
+from seesay.planner.relations import find, holds
 from seesay.planner.skills import DONE, Library, Option, load_library
 from seesay.sim.cameras import Cameras
 from seesay.sim.drive import run_goal
@@ -50,25 +51,50 @@ def outcome(seed: int, library: Library, detector: Detector, segmenter: Segmente
     with Cameras(world) as cameras:
         perceiver = Perceiver(detector, segmenter, library.prompts())
         for _ in range(int(rng.integers(1, 4))):
-            objects = perceiver.look([to_view(cameras.look(name)) for name in cameras.names])
-            world.step(0.2)
-    _let_time_pass(world, rng)
-    model, now, chances = AffordanceModel(), world.time_ns, []
-    for option in library.candidates():
-        if option.skill != DONE:
-            can, evidence = model.estimate(option, library, objects, now, None, ()), model.evidence(option, library, objects, now)
-            if can.probability > 0.0 and set(can.reasons) <= {reason for _, reason in evidence}:
-                chances.append((option, can.probability))
-    if not chances:
-        return None
-    option, raw = chances[int(rng.integers(len(chances)))]
-    header = replace(objects.header, stamp_ns=now)
-    result = run_goal(world, bind(option, library, objects, header, str(seed)))
+            objects = look(world, cameras, perceiver)
+        _let_time_pass(world, rng)
+        now = world.time_ns
+        chances = _possible(library, objects, now)
+        if not chances:
+            return None
+        option, raw = chances[int(rng.integers(len(chances)))]
+        before = _reached(option, library, look(world, cameras, perceiver), taken=False), holds_truly(option, library, world)
+        result = run_goal(world, bind(option, library, objects, replace(objects.header, stamp_ns=now), str(seed)))
+        success = holds_truly(option, library, world)
+        after = _reached(option, library, look(world, cameras, perceiver), taken=result.outcome == "succeeded"), success
+    ended = {"seed": seed, "skill": option.skill, "raw": raw, "success": success, "outcome": result.outcome, "done": [before, after]}
+    return ended | _features(option, objects, now)
+
+
+def look(world: World, cameras: Cameras, perceiver: Perceiver) -> Objects:
+    """What is seen now by all cameras; a moment goes by."""
+    objects = perceiver.look([to_view(cameras.look(name)) for name in cameras.names])
+    world.step(0.2)
+    return objects
+
+
+def holds_truly(option: Option, library: Library, world: World) -> bool:
+    """Whether the option's effect holds in the true state; never for a thing that is not there."""
     names = (option.arguments["object"], option.arguments["place"])
     real = set(world.truth()) | set(library.places)
-    success = option.relation is not None and real.issuperset(names) and judge(world, Atom(option.relation, names)).success
-    ended = {"seed": seed, "skill": option.skill, "raw": raw, "success": success, "outcome": result.outcome}
-    return ended | _features(option, objects, now)
+    return option.relation is not None and real.issuperset(names) and judge(world, Atom(option.relation, names)).success
+
+
+def _reached(option: Option, library: Library, objects: Objects, taken: bool) -> bool:
+    """What the planner takes the option's effect for; `taken` where that is not seen."""
+    seen = holds(option, library, objects)
+    return taken if seen is None else seen
+
+
+def _possible(library: Library, objects: Objects, now_ns: int) -> list[tuple[Option, float]]:
+    """Options against which nothing but their evidence speaks, with their raw estimates."""
+    model, chances = AffordanceModel(), []
+    for option in library.candidates():
+        if option.skill != DONE:
+            can, evidence = model.estimate(option, library, objects, now_ns, None, ()), model.evidence(option, library, objects, now_ns)
+            if can.probability > 0.0 and set(can.reasons) <= {reason for _, reason in evidence}:
+                chances.append((option, can.probability))
+    return chances
 
 
 def _let_time_pass(world: World, rng: np.random.Generator) -> None:
@@ -105,6 +131,16 @@ def apply(table: Table, raw: Sequence[float]) -> list[float]:
     """Probabilities by a table, as the planner makes them."""
     calibration = Calibration({"skill": (tuple(table[0]), tuple(table[1]))})
     return [calibration.probability("skill", value) for value in raw]
+
+
+def fit_done(decisions: Sequence[Sequence[bool]]) -> DoneRule:
+    """From pairs (taken to be reached, truly reached): the shares that truly are, with the rule of succession."""
+
+    def share(taken: bool) -> float:
+        truly = [bool(true) for seen, true in decisions if seen == taken]
+        return round((sum(truly) + 1) / (len(truly) + 2), 5)
+
+    return DoneRule(share(True), share(False))
 
 
 def reliability(raw: Sequence[float], success: Sequence[bool]) -> Row:
@@ -146,8 +182,11 @@ def main() -> None:
         some = [rows[seed] for seed in seeds if rows[seed]["skill"] == skill]
         raw, success = [row["raw"] for row in some], [bool(row["success"]) for row in some]
         skills[skill], figures[skill] = table_of(*fit(raw, success)), reliability(raw, success)
-    arguments.out.write_text(json.dumps({"skills": skills, "figures": figures}, indent=1) + "\n")
-    print(f"{arguments.out}: {figures}")
+    ends = [pair for seed in seeds for pair in rows[seed].get("done", ())]
+    rule = fit_done(ends)
+    figures["done"] = {"n": len(ends), "n_taken_as_reached": sum(seen for seen, _ in ends)}
+    arguments.out.write_text(json.dumps({"skills": skills, "done": asdict(rule), "figures": figures}, indent=1) + "\n")
+    print(f"{arguments.out}: {rule}, {figures}")
 
 
 if __name__ == "__main__":

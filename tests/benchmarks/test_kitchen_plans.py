@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.kept_scores import KeptScores
 from benchmarks.keyword_planner import keyword_plan
 from benchmarks.kitchen_plans import CONDITIONS, DATA, evaluate, figures, mcnemar
 from benchmarks.kitchen_runs import Episode, run
-from benchmarks.score_cache import Remembering
 from seesay.planner.language import ScriptedScorer
 from seesay.planner.skills import load_library
 from seesay.sim.kitchen_scenes import KitchenScene, read_classes, read_scenes
@@ -116,13 +116,16 @@ def test_keyword_planner() -> None:
 def test_scores_are_kept_between_runs(tmp_path: Path) -> None:
     keep = tmp_path / "scores.jsonl"
     model = ScriptedScorer(say)
-    first = Remembering(model, PHRASES, keep).score("Human: x.\nRobot: 1. ", PHRASES[:3])
+    first = KeptScores("model", lambda: model, keep, PHRASES).score("Human: x.\nRobot: 1. ", PHRASES[:3])
     with keep.open("a") as file:
         file.write('{"key": "cut o')
-    again = Remembering(model, PHRASES, keep)
-    assert again.score("Human: x.\nRobot: 1. ", PHRASES[:3]) == first
+    again = KeptScores("model", lambda: model, keep, PHRASES)
+    assert again.score("Human: x.\nRobot: 1. ", PHRASES[2:3]) == first[2:]
     assert (len(model.calls), again.asked) == (1, 0)
-    assert again.score("Human: y.\nRobot: 1. ", PHRASES[:1]) == [-2.0] or again.asked == 1
+    other = again.score("Human: y.\nRobot: 1. ", PHRASES[:1])
+    assert (len(model.calls), again.asked) == (2, 1)
+    assert KeptScores("model", lambda: model, keep, PHRASES).score("Human: y.\nRobot: 1. ", PHRASES[:1]) == other
+    assert len(model.calls) == 2
 
 
 def test_mcnemar_by_hand() -> None:

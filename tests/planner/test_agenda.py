@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from seesay.messages import Object, Objects, SkillResult
 from seesay.planner.anchors import Anchors
+from seesay.planner.calibration import Calibration, DoneRule
 from seesay.planner.language import ScriptedScorer
 from seesay.planner.saycan import SayCan
 from seesay.planner.skills import load_library
@@ -71,6 +74,16 @@ def test_done_is_not_said_before_the_goals_are_seen_to_hold() -> None:
     done = move.step.candidates[-1]
     assert done.affordance < 0.05
     assert "not seen in the green bowl" in done.reasons[0]
+
+
+def test_how_sure_the_end_is_comes_from_the_calibration() -> None:
+    library = replace(LIBRARY, calibration=Calibration({}, done=DoneRule(reached=0.8, open=0.1)))
+    for reached, sure in ((False, 0.1), (True, 0.8)):
+        task = Task(order(BOTH), SayCan(library, ScriptedScorer(follows)), 10 * S)
+        move = task.advance(table(10, red=reached, blue=reached), 10 * S)
+        assert isinstance(move, Act | End)
+        assert move.step is not None
+        assert move.step.candidates[-1].affordance == sure
 
 
 def test_what_holds_already_needs_no_step() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seesay.errors import SkillError
-from seesay.planner.calibration import Calibration, brier, calibration_error, load_calibration, table_of
+from seesay.planner.calibration import Calibration, DoneRule, brier, calibration_error, load_calibration, table_of
 
 TABLE = Calibration({"pick": ((0.1, 0.5, 0.9), (0.2, 0.2, 0.8))})
 
@@ -42,6 +42,7 @@ def test_file_round_trip(tmp_path: Path) -> None:
     path.write_text(json.dumps({"skills": {"pick": table_of([0.1, 0.5], [0.2, 0.7])}, "figures": {"n": 3}}))
     read = load_calibration(path)
     assert read is not None
+    assert read.done == DoneRule()
     assert read.tables == {"pick": ((0.1, 0.5), (0.2, 0.7))}
     assert read.figures == {"n": 3}
 
@@ -53,6 +54,8 @@ def test_file_round_trip(tmp_path: Path) -> None:
         '{"skills": {"pick": {"raw": [0.5, 0.1], "share": [0, 1]}}}',
         '{"skills": {"pick": {"raw": [0.1, 0.5], "share": [1, 0]}}}', '{"skills": {"pick": {"raw": [0.1], "share": [NaN]}}}',
         '{"skills": {"pick": {"raw": [0.1], "share": [1.5]}}}', '{"skills": {"pick": {"raw": [], "share": []}}}',
+        '{"skills": {}, "done": {"reached": 0.9, "open": 0.95}}', '{"skills": {}, "done": {"reached": NaN, "open": 0.1}}',
+        '{"skills": {}, "done": {"reached": 0.9, "half": 0.1}}', '{"skills": {}, "done": 0.9}',
     ],
 )  # fmt: skip
 def test_a_wrong_file_is_named(tmp_path: Path, text: str) -> None:

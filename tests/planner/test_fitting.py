@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scripts.calibrate_affordances import BIN, apply, fit, reliability
-from seesay.planner.calibration import Calibration
+from scripts.calibrate_affordances import BIN, apply, fit, fit_done, reliability
+from seesay.planner.calibration import Calibration, DoneRule
 
 
 def outcomes(n: int) -> tuple[list[float], list[bool]]:
@@ -35,3 +35,9 @@ def test_nothing_is_certain_and_what_is_impossible_stays_so() -> None:
 
 def test_a_few_outcomes_make_one_bin() -> None:
     assert fit([0.2, 0.8], [False, True]) == ([0.5], [0.5])
+
+
+def test_done_is_as_sure_as_it_was_right() -> None:
+    seen = [(True, True)] * 17 + [(True, False)] + [(False, False)] * 8
+    assert fit_done(seen) == DoneRule(reached=0.9, open=0.1)
+    assert fit_done([]) == DoneRule(reached=0.5, open=0.5)
