@@ -110,14 +110,15 @@ class AffordanceModel:
         return [(0.1, f"of little use unless {wanting[0]}")] if wanting else []
 
     def _done(self, library: Library, objects: Objects, history: Sequence[StepRecord]) -> Affordance:
-        """A constant, lowered where nothing was done, the last step failed, or its effect is seen not to hold."""
-        base = library.done_affordance
+        """How often tasks end after such a step, lowered where it failed or its effect is seen not to hold."""
+        after = library.done_rule.after
         if not history:
-            return Affordance(0.1 * base, ("nothing has been done yet",))
+            return Affordance(after.get("", 0.1 * library.done_affordance), ("nothing has been done yet",))
         last = history[-1]
+        option = next((o for o in library.candidates() if o.phrase == last.phrase), None)
+        base = after.get(option.skill, library.done_affordance) if option else library.done_affordance
         if not last.succeeded:
             return Affordance(0.1 * base, ("the last step failed",))
-        option = next((o for o in library.candidates() if o.phrase == last.phrase), None)
         if option is not None and holds(option, library, objects) is False:
             return Affordance(0.1 * base, ("the last step is seen to have had no effect",))
         return Affordance(base)

@@ -17,13 +17,16 @@ from seesay.errors import SkillError
 
 @dataclass(frozen=True)
 class DoneRule:
-    """How likely a goal is reached that is taken to be, and one that is not: the affordance of `done`, each within 0 and 1.
+    """The affordance of `done`, within 0 and 1.
 
-    A goal is taken to be reached when its relation is seen to hold, and where that cannot be told, when its step was reported to succeed.
+    Where the goals are known: how likely one is reached that is taken to be (`reached`), and one that is not (`open`). A goal is taken to
+    be reached when its relation is seen to hold, and where that cannot be told, when its step was reported to succeed.
+    Where they are not: `after`, how often a task ends after a step of that skill ("" for before the first).
     """
 
     reached: float = 0.95
     open: float = 0.02
+    after: Mapping[str, float] = field(default_factory=dict)
 
     def probability(self, reached: bool) -> float:
         """The affordance of `done`. reached: what the goal is taken for."""
@@ -37,11 +40,12 @@ class Calibration:
 
     tables: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]]
     figures: Mapping[str, Any] = field(default_factory=dict)
-    done: DoneRule = DoneRule()
+    done: DoneRule = field(default_factory=DoneRule)
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.done.open < self.done.reached <= 1.0:
-            raise SkillError(f"calibration of done: expected 0 <= open < reached <= 1, got {self.done}: fit it again")
+        rule = self.done
+        if not 0.0 <= rule.open < rule.reached <= 1.0 or not all(0.0 <= p <= 1.0 for p in rule.after.values()):
+            raise SkillError(f"calibration of done: expected 0 <= open < reached <= 1 and after within 0 and 1, got {rule}: fit it again")
         for skill, (raw, share) in self.tables.items():
             good = len(raw) == len(share) > 0 and all(math.isfinite(x) and 0.0 <= x <= 1.0 for x in (*raw, *share))
             if not good or list(raw) != sorted(set(raw)) or list(share) != sorted(share):
@@ -69,7 +73,9 @@ def load_calibration(path: Path) -> Calibration | None:
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
         skills = {str(skill): (tuple(map(float, row["raw"])), tuple(map(float, row["share"]))) for skill, row in table["skills"].items()}
-        return Calibration(skills, table.get("figures", {}), DoneRule(**{str(key): float(p) for key, p in table.get("done", {}).items()}))
+        done = dict(table.get("done", {}))
+        after = {str(skill): float(p) for skill, p in done.pop("after", {}).items()}
+        return Calibration(skills, table.get("figures", {}), DoneRule(**{str(key): float(p) for key, p in done.items()}, after=after))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SkillError) as error:
         raise SkillError(f"{path}: expected a calibration as the fitting script writes it ({error}): fit it again or remove it") from error
 

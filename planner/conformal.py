@@ -93,7 +93,7 @@ class HelpCalibration:
 def prompt_mark(library: Library) -> str:
     """What confidences depend on beside the model: a hash of the library's prompt and of the calibration of its affordances."""
     tables = sorted(library.calibration.tables.items()) if library.calibration else []
-    rows = json.dumps([[skill, table_of(*table)] for skill, table in tables] + [[library.done_rule.reached, library.done_rule.open]])
+    rows = json.dumps([[skill, table_of(*table)] for skill, table in tables] + [asdict(library.done_rule)])
     return hashlib.sha256(f"{Dialogue(library).base()}\0{rows}".encode()).hexdigest()[:16]
 
 

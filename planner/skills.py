@@ -76,8 +76,8 @@ class Library:
     """Skills over groups of objects and named places.
 
     objects: group -> names. places: name -> (x, y, z) metres in the world frame. place_groups: group -> names of places.
-    done_phrase, done_affordance: how the end of a task is said, and its affordance (a constant in SayCan, arXiv:2204.01691) for an
-    instruction whose goals are not known; `done_rule` gives that of known goals.
+    done_phrase, done_affordance: how the end of a task is said, and its affordance (a constant in SayCan, arXiv:2204.01691) where
+    `done_rule` knows nothing better.
     introduction, examples: start of the prompt's dialogue, over other things than those on the table.
     reach: (x low, y low, x high, y high) metres in the world frame where the robot gets to. calibration: of its affordances, None for none.
     """
@@ -99,7 +99,7 @@ class Library:
 
     @property
     def done_rule(self) -> DoneRule:
-        """The affordance of `done` for known goals: that of the calibration, where there is one."""
+        """The affordance of `done`: that of the calibration, where there is one."""
         return self.calibration.done if self.calibration else DoneRule()
 
     def skill(self, name: str) -> Skill:

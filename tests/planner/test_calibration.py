@@ -55,6 +55,7 @@ def test_file_round_trip(tmp_path: Path) -> None:
         '{"skills": {"pick": {"raw": [0.1, 0.5], "share": [1, 0]}}}', '{"skills": {"pick": {"raw": [0.1], "share": [NaN]}}}',
         '{"skills": {"pick": {"raw": [0.1], "share": [1.5]}}}', '{"skills": {"pick": {"raw": [], "share": []}}}',
         '{"skills": {}, "done": {"reached": 0.9, "open": 0.95}}', '{"skills": {}, "done": {"reached": NaN, "open": 0.1}}',
+        '{"skills": {}, "done": {"after": {"pick": 1.5}}}', '{"skills": {}, "done": {"after": [0.5]}}',
         '{"skills": {}, "done": {"reached": 0.9, "half": 0.1}}', '{"skills": {}, "done": 0.9}',
     ],
 )  # fmt: skip

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from scripts.calibrate_affordances import BIN, apply, fit, fit_done, reliability
+from scripts.calibrate_done import ends
 from seesay.planner.calibration import Calibration, DoneRule
 
 
@@ -35,6 +36,12 @@ def test_nothing_is_certain_and_what_is_impossible_stays_so() -> None:
 
 def test_a_few_outcomes_make_one_bin() -> None:
     assert fit([0.2, 0.8], [False, True]) == ([0.5], [0.5])
+
+
+def test_how_often_a_step_is_the_last() -> None:
+    skills = {"find it": "find", "hold it": "pick", "done": "done"}
+    plans = [["find it", "hold it", "done"], ["find it", "hold it", "find it", "hold it", "done"]]
+    assert ends(plans, skills) == {"": 1 / 4, "find": 1 / 5, "pick": 3 / 5}
 
 
 def test_done_is_as_sure_as_it_was_right() -> None:

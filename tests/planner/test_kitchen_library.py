@@ -33,6 +33,19 @@ TABLE = scene(thing(1, "coke can", X + 0.2, Y), thing(2, "tea", *LIBRARY.places[
 HOLDING = scene(thing(1, "coke can", X, Y, status="held"), thing(2, "tea", *LIBRARY.places["counter"][:2]))
 
 
+def test_the_end_is_likeliest_after_the_step_that_plans_end_with() -> None:
+    fitted = load_library("kitchen")
+    assert fitted.calibration is not None
+
+    def done(*history: StepRecord) -> float:
+        return AffordanceModel().estimate(OPTIONS["done"], fitted, TABLE, 10 * S, robot(), history).probability
+
+    after = fitted.calibration.done.after
+    assert (done(), done(StepRecord("find a coke can"))) == (after[""], after["find"])
+    assert after["put_down"] > 0.5 > max(share for skill, share in after.items() if skill != "put_down")
+    assert done(StepRecord("put down the tea", succeeded=False)) == pytest.approx(0.1 * after["put_down"])
+
+
 def test_the_61_options() -> None:
     phrases = list(OPTIONS)
     assert len(phrases) == 61
