@@ -55,5 +55,5 @@ def _subscriber(end: Subscriber[Any]) -> SubscriberInfo:
     return SubscriberInfo(
         topic.name, topic.type.__name__, end.depth, topic.reliable, topic.deadline_s, topic.lease_s,
         stats.received, stats.dropped, stats.gaps, stats.torn, stats.invalid, stats.restarts, stats.late, stats.rate_hz, topic.rate_hz,
-        stats.age_s, stats.age_p50_ms, stats.age_p99_ms, stats.publishers,
+        stats.age_s, stats.age_p50_ms, stats.age_p99_ms, stats.stamp_age_p50_ms, stats.stamp_age_p99_ms, stats.publishers,
     )  # fmt: skip

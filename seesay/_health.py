@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +23,9 @@ class Stats:
 
     received: all that came. dropped: came but was replaced unread. gaps: sent but never came. torn: written over by the publisher
     while it was copied, and thrown away. invalid: not messages of this topic. restarts: publishers that came back.
-    age_s: since the last arrival, None before it. age_p50_ms, age_p99_ms: from sending to taking, of the last 256 taken.
+    age_s: since the last arrival, None before it. age_p50_ms, age_p99_ms: from sending to taking, of the last 256 taken; a gateway sends
+    anew. stamp_age_p50_ms, stamp_age_p99_ms: from acquisition, as the header has it, to taking, on whichever host that was; None while
+    stamps are of a simulated clock.
     rate_hz: over the last 32 arrivals; rate_ok: at least 0.8 of the topic's. late: arrivals after more than the topic's deadline, one
     that is now overdue included. publishers: each with whether it was heard of within the topic's lease; alive: any of them.
     """
@@ -36,6 +39,8 @@ class Stats:
     age_s: float | None
     age_p50_ms: float | None
     age_p99_ms: float | None
+    stamp_age_p50_ms: float | None
+    stamp_age_p99_ms: float | None
     rate_hz: float
     rate_ok: bool
     late: int
@@ -64,7 +69,8 @@ class Health:
         self._topic = topic
         self._peers: dict[str, _Peer] = {}
         self._arrivals: deque[float] = deque(maxlen=32)
-        self._ages_ms: deque[float] = deque(maxlen=256)
+        self._ages_ns: deque[int] = deque(maxlen=256)
+        self._stamp_ages_ns: deque[int] = deque(maxlen=256)
         self._received = self._late = self._gaps = self._restarts = 0
         self.dropped = self.torn = self.invalid = 0
         self._told_late = False
@@ -111,9 +117,14 @@ class Health:
         self._gaps += lost
         return lost
 
-    def take(self, head: Envelope) -> None:
+    def take(self, head: Envelope, message: Any) -> None:
         """A message reached its consumer."""
-        self._ages_ms.append((time.monotonic_ns() - head.sent_ns) / 1e6)
+        header, now_ns = message.header, time.monotonic_ns()
+        self._ages_ns.append(now_ns - head.sent_ns)
+        if header.clock == "monotonic":
+            self._stamp_ages_ns.append(now_ns - header.stamp_ns)
+        elif header.clock == "unix":
+            self._stamp_ages_ns.append(time.time_ns() - header.stamp_ns)
 
     def news(self) -> list[str]:
         """Return what has gone wrong or right since the last call, in words."""
@@ -130,12 +141,21 @@ class Health:
     def stats(self) -> Stats:
         now, arrivals, wanted = time.monotonic(), self._arrivals, self._topic.rate_hz
         rate = (len(arrivals) - 1) / max(now - arrivals[0], 1e-9) if len(arrivals) > 1 else 0.0
-        p50, p99 = np.percentile(list(self._ages_ms), (50, 99)).tolist() if self._ages_ms else (None, None)
         return Stats(
             self._received, self.dropped, self._gaps, self.torn, self.invalid, self._restarts, now - arrivals[-1] if arrivals else None,
-            p50, p99, rate, wanted == 0 or rate >= 0.8 * wanted, self._late + self._overdue(now),
+            *_percentiles_ms(self._ages_ns), *_percentiles_ms(self._stamp_ages_ns),
+            rate, wanted == 0 or rate >= 0.8 * wanted, self._late + self._overdue(now),
             {node: now < peer.alive_until for node, peer in self._peers.items()},
         )  # fmt: skip
 
     def _overdue(self, now: float) -> bool:
         return bool(self._topic.deadline_s and self._arrivals and now - self._arrivals[-1] > self._topic.deadline_s)
+
+
+def _percentiles_ms(ages_ns: Iterable[int]) -> tuple[float | None, float | None]:
+    """The median and the 99th percentile."""
+    ages = list(ages_ns)
+    if not ages:
+        return None, None
+    p50, p99 = np.percentile(ages, (50, 99)) / 1e6
+    return float(p50), float(p99)

@@ -209,7 +209,7 @@ class Subscriber(Generic[M]):
             with self.gate.lock:
                 self._health.torn += 1
         else:
-            self._health.take(item.head)
+            self._health.take(item.head, received.message)
         return received
 
 

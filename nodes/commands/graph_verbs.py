@@ -89,4 +89,8 @@ def _qos(ends: list[Any], kind: str) -> list[str]:
             f"  Deadline: {f'{end.deadline_s:g} s' if end.deadline_s else 'Infinite'}",
             f"  Liveliness lease duration: {end.lease_s:g} s",
         ]
+        if isinstance(end, SubscriberInfo) and end.age_p50_ms is not None:
+            lines += ["Age when taken (median, 99th percentile):", f"  Since sending: {end.age_p50_ms:.1f} ms, {end.age_p99_ms:.1f} ms"]
+        if isinstance(end, SubscriberInfo) and end.stamp_age_p50_ms is not None:
+            lines.append(f"  Since acquisition: {end.stamp_age_p50_ms:.1f} ms, {end.stamp_age_p99_ms:.1f} ms")
     return lines

@@ -25,12 +25,17 @@ WIDTH = 160   # of the table in a file or pipe
 
 @dataclass(frozen=True)
 class Consumer:
-    """One subscription. Ages are from sending to taking, of the last 256 messages taken; None before the first."""
+    """One subscription. Ages are from sending to taking, stamp ages from acquisition to taking, of the last 256 messages taken.
+
+    None: nothing was taken yet, or the stamps are of a simulated clock.
+    """
 
     node: str
     rate_hz: float
     age_p50_ms: float | None
     age_p99_ms: float | None
+    stamp_age_p50_ms: float | None
+    stamp_age_p99_ms: float | None
     dropped: int
     lost: int
     alive: bool
@@ -151,7 +156,10 @@ def run_top(once: bool, as_json: bool, interval: float, session: str) -> None:
 
 def _line(name: str, publishers: list[str], rate_hz: float, replies: list[tuple[str, GraphReply]]) -> TopicLine:
     consumers = [
-        Consumer(node, end.rate_hz, end.age_p50_ms, end.age_p99_ms, end.dropped, end.lost, _alive(end))
+        Consumer(
+            node, end.rate_hz, end.age_p50_ms, end.age_p99_ms, end.stamp_age_p50_ms, end.stamp_age_p99_ms, end.dropped, end.lost,
+            _alive(end),
+        )
         for node, reply in replies for end in reply.subscribers if end.topic == name
     ]  # fmt: skip
     kind, expected = next(((end.type, end.rate_hz) for _, reply in replies for end in reply.publishers if end.topic == name), ("", 0.0))
@@ -164,13 +172,14 @@ def _alive(end: SubscriberInfo) -> bool:
 
 def _screen(snapshot: Snapshot) -> Group:
     topics = Table("topic", title=f"session {snapshot.session}", title_justify="left")
-    for column in ("rate", "expected", "consumer", "age p50", "age p99", "dropped", "lost"):
+    topics.caption, topics.caption_justify = "age: since acquisition; sent: since it was last sent", "left"
+    for column in ("rate", "expected", "consumer", "age p50", "age p99", "sent p50", "sent p99", "dropped", "lost"):
         topics.add_column(column, justify="left" if column == "consumer" else "right", no_wrap=True)
     for line in snapshot.topics:
         slow = bool(line.expected_hz) and line.rate_hz < 0.8 * line.expected_hz
         rate = f"[yellow]{line.rate_hz:.1f}[/]" if slow else f"{line.rate_hz:.1f}"
         head = [line.name, rate, f"{line.expected_hz:g}" if line.expected_hz else ""]
-        rows = [_consumer(consumer) for consumer in line.consumers] or [[""] * 5]
+        rows = [_consumer(consumer) for consumer in line.consumers] or [[""] * 7]
         for number, row in enumerate(rows):
             topics.add_row(*(head if number == 0 else [""] * 3), *row)
     nodes = Table("node", "state")
@@ -184,6 +193,7 @@ def _screen(snapshot: Snapshot) -> Group:
 
 
 def _consumer(one: Consumer) -> list[str]:
-    ages = ["" if age is None else f"{age:.1f} ms" for age in (one.age_p50_ms, one.age_p99_ms)]
+    ages_ms = one.stamp_age_p50_ms, one.stamp_age_p99_ms, one.age_p50_ms, one.age_p99_ms
+    ages = ["" if age is None else f"{age:.1f} ms" for age in ages_ms]
     name = one.node if one.alive else f"[dim]{one.node}[/]"
     return [name, *ages, str(one.dropped or ""), f"[red]{one.lost}[/]" if one.lost else ""]

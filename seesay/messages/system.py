@@ -154,6 +154,7 @@ class SubscriberInfo:
     """One subscription of a node: its quality of service and its health (`seesay.bus.Stats`).
 
     publishers: whom it heard, and whether they live. age_p50_ms, age_p99_ms: from sending to the consumer's taking, of the last 256 taken.
+    stamp_age_p50_ms, stamp_age_p99_ms: from the acquisition of what the message tells of, None while stamps are of a simulated clock.
     """
 
     topic: str
@@ -174,6 +175,8 @@ class SubscriberInfo:
     age_s: float | None
     age_p50_ms: float | None
     age_p99_ms: float | None
+    stamp_age_p50_ms: float | None
+    stamp_age_p99_ms: float | None
     publishers: dict[str, bool]
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from seesay.bus import AnyBus, Bus
-from seesay.messages import ClockTick, Header, Image, Instruction, Objects
+from seesay.messages import Clock, ClockTick, Header, Image, Instruction, Objects
 from seesay.topics import CLOCK, IMAGE, INSTRUCTION, OBJECTS, Topic
 
 OpenBus = Callable[[str], AnyBus]
@@ -73,6 +73,26 @@ def test_age_is_measured_when_a_message_is_taken(open_bus: OpenBus) -> None:
     stats = subscriber.stats
     assert stats.age_p50_ms is not None
     assert stats.age_p99_ms == stats.age_p50_ms >= 50
+
+
+@pytest.mark.parametrize(("clock", "now_ns"), [("monotonic", time.monotonic_ns), ("unix", time.time_ns)])
+def test_the_age_of_a_picture_counts_from_its_stamp(open_bus: OpenBus, clock: Clock, now_ns: Callable[[], int]) -> None:
+    publisher, subscriber = open_bus("camera").publisher(OBJECTS), open_bus("detector").subscriber(OBJECTS)
+    assert publisher.wait_for_subscribers(1, LONG)
+    publisher.send(Objects(Header(now_ns() - 1_000_000_000, clock=clock), ()))
+    assert subscriber.take(LONG) is not None
+    stats = subscriber.stats
+    assert stats.age_p50_ms is not None
+    assert stats.stamp_age_p50_ms is not None
+    assert stats.stamp_age_p99_ms == stats.stamp_age_p50_ms >= stats.age_p50_ms + 999
+
+
+def test_simulated_stamps_give_no_age(open_bus: OpenBus) -> None:
+    publisher, subscriber = open_bus("camera").publisher(OBJECTS), open_bus("detector").subscriber(OBJECTS)
+    assert publisher.wait_for_subscribers(1, LONG)
+    publisher.send(Objects(Header(5, clock="sim"), ()))
+    assert subscriber.take(LONG) is not None
+    assert (subscriber.stats.stamp_age_p50_ms, subscriber.stats.stamp_age_p99_ms) == (None, None)
 
 
 def test_a_missed_deadline_is_counted_once(open_bus: OpenBus) -> None:

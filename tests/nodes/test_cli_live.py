@@ -128,10 +128,11 @@ def test_topic_info_and_type(call: Call) -> None:
     assert call("topic", "info", "instruction").out == "Type: Instruction\nPublisher count: 1\nSubscription count: 1\n"
     verbose = call("topic", "info", "-v", "instruction").out
     assert {"Node name: tunable", "Node name: listener", "  Reliability: RELIABLE", "  Durability: TRANSIENT_LOCAL",
-            "Endpoint type: SUBSCRIPTION"} < set(verbose.splitlines())  # fmt: skip
+            "Endpoint type: SUBSCRIPTION", "Age when taken (median, 99th percentile):"} < set(verbose.splitlines())  # fmt: skip
     found = call("topic", "info", "instruction", "--json").json
     assert [end["node"] for end in found["publishers"] + found["subscriptions"]] == ["tunable", "listener"]
     assert found["subscriptions"][0]["received"] > 0
+    assert found["subscriptions"][0]["stamp_age_p50_ms"] > 0
     assert found["mismatches"] == []
 
 
@@ -204,6 +205,7 @@ def test_top(call: Call) -> None:
     assert topics["instruction"]["rate_hz"] > 1
     (consumer,) = topics["instruction"]["consumers"]
     assert (consumer["node"], consumer["alive"], consumer["age_p50_ms"] > 0) == ("listener", True, True)
+    assert consumer["stamp_age_p50_ms"] >= consumer["age_p50_ms"]
     nodes = {node["name"]: node for node in seen["nodes"]}
     assert all(nodes[name]["memory_mb"] > 5 and nodes[name]["answers"] for name in nodes)
     assert (nodes["painter"]["state"], nodes["painter"]["restarts"]) == ("ready", 0)

@@ -216,6 +216,22 @@ def test_stamps_are_of_the_clock_of_the_host_that_reads_them(pair_of_hosts: Pair
     assert until(lambda: abs(status(robot.gateways[0]).offset_ns - hour) <= row.offset_error_ns)
 
 
+def test_a_picture_is_as_old_on_the_other_host_as_its_stamp_says(pair_of_hosts: Pair) -> None:
+    """It was taken a second before it was sent, and the gateway over there has just sent it."""
+    robot, laptop = pair_of_hosts
+    gateway = laptop.dial(robot.listen([FRONT]), robot, accept=["*"])
+    seen = laptop.bus.subscriber(FRONT)
+    assert until(lambda: is_up(gateway) and is_up(robot.gateways[0]))
+    sent = picture(1)
+    robot.bus.publisher(FRONT).send(replace(sent, header=replace(sent.header, stamp_ns=sent.header.stamp_ns - 1_000_000_000)))
+    assert seen.take(LONG) is not None
+    stats = seen.stats
+    assert stats.age_p50_ms is not None
+    assert stats.stamp_age_p50_ms is not None
+    assert stats.stamp_age_p50_ms > 1000 - status(gateway).offset_error_ns / 1e6
+    assert stats.stamp_age_p50_ms > stats.age_p50_ms + 900
+
+
 def test_stamps_of_a_simulation_are_left_as_they_are(pair_of_hosts: Pair) -> None:
     robot, laptop = pair_of_hosts
     gateway = laptop.dial(robot.listen([PROMPTS]), robot, accept=["*"], now_ns=lambda: time.monotonic_ns() + 10**12)
