@@ -118,17 +118,17 @@ def _attempt(kind: Kind, model: str, local: bool, read: Callable[[bool], T]) -> 
     try:
         return read(True)
     except ImportError as error:
-        raise ModelError(f"the {kind} {model!r} needs a Python package that is not here ({_first_line(error)}); install it") from error
+        raise ModelError(f"the {kind} {model!r} needs a Python package that is not here ({first_line(error)}); install it") from error
     except Exception as error:
         if local:
-            raise ModelError(f"cannot read the {kind} {model!r} ({_first_line(error)}); save it again with save_pretrained") from error
+            raise ModelError(f"cannot read the {kind} {model!r} ({first_line(error)}); save it again with save_pretrained") from error
     log.info("fetching %s from the Hugging Face hub", model)
     try:
-        _check_network()
+        check_network()
         return read(False)
     except Exception as error:
         raise ModelError(
-            f"the {kind} {model!r} is not in the local cache and cannot be fetched ({_first_line(error)}); "
+            f"the {kind} {model!r} is not in the local cache and cannot be fetched ({first_line(error)}); "
             "check the id and the network, or use 'embedded' or a local folder"
         ) from error
 
@@ -171,7 +171,7 @@ def _quiet() -> Iterator[None]:
             hugging_face.enable_progress_bar()
 
 
-def _check_network() -> None:
+def check_network() -> None:
     """Raise OSError at once where the hub's name cannot be resolved: its client would try for half a minute."""
     import socket
     from urllib.parse import urlparse
@@ -186,6 +186,7 @@ def _check_network() -> None:
         socket.getaddrinfo(address.hostname, address.port or 443)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The error's type and first line, short enough for a sentence."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:120]}" if lines else type(error).__name__

@@ -25,6 +25,7 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 
 @pytest.mark.parametrize("command", [[], ["demo"], ["find"], ["launch"], ["run"], ["do"], ["stop"], ["topic"], ["topic", "echo"],
                                      ["topic", "hz"], ["topic", "list"], ["doctor"], ["explain"], ["models"], ["models", "list"],
+                                     ["models", "info"], ["models", "fetch"],
                                      ["record"], ["play"], ["bag"], ["bag", "record"], ["bag", "play"], ["bag", "info"],
                                      ["bag", "reindex"], ["bag", "snapshot"]])
 def test_every_command_has_help(command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
