@@ -29,14 +29,41 @@ def _shared(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> tuple
     return overlap, share
 
 
-def suppress(boxes: NDArray[np.floating[Any]], groups: NDArray[np.integer[Any]], overlap: NDArray[np.floating[Any]]) -> NDArray[np.intp]:
-    """Indices of the boxes that stay, of `(N, 4)` boxes sorted best first: a box goes if a better one of its group has an IoU with it over
-    that group's `overlap`, which is `(N,)`, one number a box."""
-    if len(boxes) < 2:
-        return np.arange(len(boxes), dtype=np.intp)
+def suppress(
+    boxes: NDArray[np.floating[Any]], groups: NDArray[np.integer[Any]], overlap: NDArray[np.floating[Any]], most: int
+) -> NDArray[np.intp]:
+    """Indices of the first `most` boxes that stay, of `(N, 4)` boxes sorted best first: a box goes if a better one of its group has an IoU
+    with it over that group's `overlap`, which is `(N,)`, one number a box.
+
+    However many boxes there are, no more than `most` of them are compared with one another at a time.
+    """
+    stays, left = np.zeros(0, np.intp), np.arange(len(boxes))
+    while len(left) and len(stays) < most:
+        block, left = left[:most], left[most:]
+        new = block[_staying(boxes[block], groups[block], overlap[block])]
+        stays = np.concatenate([stays, new])[:most]
+        if len(left) and len(stays) < most:
+            left = left[~_covered(left, new, boxes, groups, overlap)]
+    return stays
+
+
+def _staying(boxes: NDArray[np.floating[Any]], groups: NDArray[np.integer[Any]], overlap: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    """Which of the boxes stay, `(N,)`, every one being compared with every other."""
     rivals = (iou(boxes, boxes) > overlap[:, None]) & (groups[:, None] == groups[None, :])
     stays = np.ones(len(boxes), bool)
     for index in range(len(boxes)):
         if stays[index]:
             stays[index + 1 :] &= ~rivals[index, index + 1 :]
-    return np.flatnonzero(stays)
+    return stays
+
+
+def _covered(
+    left: NDArray[np.intp], better: NDArray[np.intp], boxes: NDArray[np.floating[Any]], groups: NDArray[np.integer[Any]],
+    overlap: NDArray[np.floating[Any]],
+) -> NDArray[np.bool_]:
+    """Which of the boxes `left` go for one of the `better` ones of their group."""
+    covered = np.zeros(len(left), bool)
+    for group in np.unique(groups[better]):
+        rivals, places = better[groups[better] == group], np.flatnonzero(groups[left] == group)
+        covered[places] = (iou(boxes[rivals], boxes[left[places]]) > overlap[rivals][:, None]).any(axis=0)
+    return covered

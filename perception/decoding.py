@@ -13,7 +13,7 @@ from seesay.perception.boxes import suppress
 OVERLAP = 0.5
 """IoU over which the weaker of two boxes of one prompt goes, unless somebody says otherwise."""
 MOST = 300
-"""Boxes of one picture at most."""
+"""Boxes of one picture at most, or one a prompt where more prompts than this have any."""
 
 
 def select(
@@ -22,7 +22,8 @@ def select(
     """From `(P, 4)` corners and `(P, Q)` probabilities of Q prompts to boxes `(N, 4)`, scores `(N,)`, prompt indices `(N,)`, by score.
 
     Multi-label: each (box, prompt) pair over the prompt's threshold, or else `threshold`, stands for itself; suppression within a prompt
-    only, over the prompt's overlap, or else `overlap`. A box whose best prompt is a negative one answers none.
+    only, over the prompt's overlap, or else `overlap`. A box whose best prompt is a negative one answers none. Of more than MOST boxes that
+    are left, the best ones are taken, and in any case the best one of each prompt.
     """
     least = np.array([threshold if prompt.threshold is None else prompt.threshold for prompt in prompts])
     most = np.array([overlap if prompt.overlap is None else prompt.overlap for prompt in prompts])
@@ -31,9 +32,12 @@ def select(
     solid &= ~negative[probabilities.argmax(axis=1)]
     tokens, indices = np.nonzero((probabilities > least) & solid[:, None] & ~negative)
     scores = probabilities[tokens, indices]
-    order = np.argsort(-scores, kind="stable")[:MOST]
+    order = np.argsort(-scores, kind="stable")
     tokens, indices, scores = tokens[order], indices[order], scores[order]
-    kept = suppress(corners[tokens], indices, most[indices])
+    first = np.unique(indices, return_index=True)[1]
+    kept = suppress(corners[tokens], indices, most[indices], MOST)
+    others = np.setdiff1d(kept, first)[: max(0, MOST - len(first))]
+    kept = np.sort(np.concatenate([first, others]))
     return corners[tokens[kept]], scores[kept].astype(np.float32), indices[kept].astype(np.int32)
 
 

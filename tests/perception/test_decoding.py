@@ -55,6 +55,45 @@ def test_boxes_suppress_each_other_within_a_prompt_by_its_own_overlap() -> None:
     assert select(scores, "bowl", Prompt("cup", overlap=0.7)) == [(LEFT, 0.9, 0), (LEFT, 0.9, 1), (SHIFTED, 0.8, 1)]
 
 
+def among_duplicates(probabilities: np.ndarray, *prompts: str) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes and prompt indices where all but the last two boxes lie on one place; the last two lie elsewhere, apart."""
+    corners = np.tile(np.array([LEFT], np.float32), (len(probabilities), 1))
+    corners[:, 2] += np.linspace(0, 1, len(corners))
+    corners[-2:] = [[30, 30, 40, 40], RIGHT]
+    boxes, _, indices = decoding.select(corners, probabilities.astype(np.float32), full(prompts), 0.3, 0.5)
+    return boxes, indices
+
+
+def test_any_number_of_duplicates_leaves_room_for_another_prompt() -> None:
+    scores = np.zeros((352, 2))
+    scores[:350, 0], scores[350, 1] = 0.9, 0.4
+    boxes, indices = among_duplicates(scores, "a block", "a cup")
+    assert (boxes[1].tolist(), indices.tolist()) == ([30, 30, 40, 40], [0, 1])
+
+
+def test_any_number_of_duplicates_leaves_room_for_another_thing_of_the_prompt() -> None:
+    scores = np.full((1202, 1), 0.9)
+    scores[-2:] = 0.4
+    boxes, indices = among_duplicates(scores, "a block")
+    assert (boxes[1:].tolist(), indices.tolist()) == ([[30, 30, 40, 40], RIGHT], [0, 0, 0])
+
+
+@pytest.mark.parametrize("count", [2, 40, 400])
+def test_every_prompt_that_has_a_box_keeps_its_best_one(count: int) -> None:
+    side = 30
+    grid = np.array([[10 * (i % side), 10 * (i // side), 10 * (i % side) + 9, 10 * (i // side) + 9] for i in range(side**2)], np.float32)
+    scores = np.random.default_rng(0).uniform(0.31, 0.6, (len(grid), count)).astype(np.float32)
+    scores[:, 0] += 0.3   # more than MOST boxes, each better than any of the others
+    scores[:, 1] *= 0.3   # no box
+    boxes, found, indices = decoding.select(grid, scores, full([f"thing {i}" for i in range(count)]), 0.3, 0.5)
+    assert sorted(set(indices)) == [0, *range(2, count)]
+    assert len(boxes) == max(decoding.MOST, count - 1)
+    assert (np.diff(found) <= 0).all()
+    for index in set(indices):
+        assert found[indices == index][0] == scores[:, index].max()
+        np.testing.assert_array_equal(boxes[indices == index][0], grid[scores[:, index].argmax()])
+
+
 def test_a_box_whose_best_prompt_is_negative_answers_none() -> None:
     scores = [[0.6, 0.5, 0.9], [0.0, 0.0, 0.0], [0.6, 0.5, 0.4]]
     assert select(scores, "cup", "bowl", Prompt("hand", negative=True)) == [(RIGHT, 0.6, 0), (RIGHT, 0.5, 1)]
