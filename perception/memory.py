@@ -141,7 +141,7 @@ def shrink(depth: Image, info: CameraInfo) -> tuple[Image, CameraInfo]:
     """
     if (depth.height, depth.width) != (info.height, info.width):
         raise MessageError(f"expected depth of the calibrated {info.height} x {info.width} pixels, got {depth.height} x {depth.width}")
-    step = math.ceil(depth.width / KEPT_WIDTH)
+    step = _step(depth.width)
     metres = depth_metres(depth)[::step, ::step]
     valid = (metres > 0) & (metres < 65.5)
     small = Image(depth.header, "16UC1", np.rint(np.where(valid, metres, 0) * 1000).astype(np.uint16))
@@ -150,12 +150,17 @@ def shrink(depth: Image, info: CameraInfo) -> tuple[Image, CameraInfo]:
     return small, replace(info, height=small.height, width=small.width, k=k)
 
 
+def _step(width: int) -> int:
+    """Every how many-th pixel of a depth picture is remembered."""
+    return math.ceil(width / KEPT_WIDTH)
+
+
 def places(picture: Remembered, found: Detections) -> list[NDArray[np.float64] | None]:
     """For each box found in a remembered picture, the centre `(3,)` of the thing in metres in the frame of the picture's pose; None where
     depth, calibration or pose is not known, or the box has no depth."""
     if picture.depth is None or picture.info is None or picture.pose is None:
         return [None] * len(found.boxes)
-    scale = np.float32(picture.depth.width / found.width)
+    scale = np.float32(1 / _step(found.width))
     small = replace(found, boxes=found.boxes * scale, height=picture.depth.height, width=picture.depth.width)
     pose = rigid(picture.pose.translation, picture.pose.rotation)
     things = {tuple(thing.box): thing.position for thing in ground(small, None, picture.depth, picture.info, pose).observations}

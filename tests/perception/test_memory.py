@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import numpy as np
 import pytest
 
 from seesay.errors import MessageError, ModelError, PromptError
 from seesay.messages import CameraInfo, Detections, Header, Image, PromptVectors, Remembered, Source, Transform
+from seesay.perception import memory as remembering
 from seesay.perception.detector import Detector
 from seesay.perception.embedded import load
+from seesay.perception.grounding import ground
 from seesay.perception.memory import VisualMemory, places, shrink
 from seesay.perception.owlvit import Owl
 from tests.perception import tiny
@@ -105,24 +109,32 @@ def test_no_picture_gives_nothing_and_bad_questions_are_refused(detector: Detect
         VisualMemory(megabytes=0)
 
 
-def test_a_box_is_placed_by_the_depth_and_the_pose_of_its_picture(detector: Detector) -> None:
-    """A camera 1 m above a floor looks down on a block 10 cm wide and 5 cm high, 20 cm to its right; 3 x 640 pixels make steps matter."""
-    height, width, focal = 480, 640, 600.0
-    k = np.array([[focal, 0, 320], [0, focal, 240], [0, 0, 1.0]])
+@pytest.mark.parametrize(("width", "step", "kept"), [(640, 4, 160), (848, 6, 142), (150, 1, 150)])
+def test_a_box_is_placed_by_the_depth_and_the_pose_of_its_picture(
+    detector: Detector, width: int, step: int, kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A camera 1 m above a floor looks down on a block 10 cm wide and 5 cm high, at the right edge of its picture."""
+    height, focal = 480, 0.9 * width
+    k = np.array([[focal, 0, width / 2], [0, focal, 240], [0, 0, 1.0]])
+    right = 0.9 * width / 2 / focal
     metres = np.ones((height, width), np.float32)
-    x0, x1, y0, y1 = (round(focal * a / 0.95 + c) for a, c in ((0.15, 320), (0.25, 320), (-0.05, 240), (0.05, 240)))
+    x0, x1 = (round(focal * a / 0.95 + width / 2) for a in (right - 0.1, right))
+    y0, y1 = (round(focal * a / 0.95 + 240) for a in (-0.05, 0.05))
     metres[y0:y1, x0:x1] = 0.95
     metres[:50] = np.nan
     depth, info = shrink(Image(Header(0), "32FC1", metres), CameraInfo(Header(0), height, width, k))
-    assert (depth.encoding, depth.data.shape, info.width) == ("16UC1", (120, 160), 160)
+    assert (depth.encoding, depth.width, info.width) == ("16UC1", kept, kept)
     assert depth.data[0, 0] == 0
     pose = Transform(Header(0, frame_id="world"), "camera", np.array([1.0, 2.0, 1.0]), np.array([1.0, 0, 0, 0]))
     seen = picture(detector, 1)
-    box = np.array([[x0 - 4, y0 - 4, x1 + 4, y1 + 4]], np.float32)
+    box = np.array([[x0, y0, x1, y1]], np.float32)
     found = Detections(Header(0), 0, ("block",), "m", height, width, box, np.ones(1, np.float32), np.zeros(1, np.int32))
+    grounded = Mock(wraps=ground)
+    monkeypatch.setattr(remembering, "ground", grounded)
     (position,) = places(Remembered(seen.header, seen.embeddings, depth, info, pose), found)
     assert position is not None
-    assert position == pytest.approx([1.2, 2.0, 0.025], abs=0.005)
+    assert position == pytest.approx([1 + right - 0.05, 2.0, 0.025], abs=0.005)
+    np.testing.assert_allclose(grounded.call_args.args[0].boxes * step, box, rtol=1e-6)
     assert places(seen, found) == [None]
 
 
