@@ -126,10 +126,12 @@ def plugged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_plug_ins_of_the_documentation_run_in_the_nodes() -> None:
     rgb = np.zeros((40, 60, 3), np.uint8)
     rgb[10:20, 30:50] = (255, 0, 0)
-    image = Image(Header(0), "rgb8", rgb)
-    found = open_detector("colours").detect(image, PromptSet(Header(0), 1, ("blue", "red")))
-    assert found.boxes.tolist() == [[30, 10, 50, 20]]
-    assert found.prompt_indices.tolist() == [1]
+    asked = PromptSet(Header(0), 1, ("blue", "red"))
+    for image in (Image(Header(0), "rgb8", rgb), Image(Header(0), "bgr8", np.ascontiguousarray(rgb[..., ::-1]))):
+        found = open_detector("colours").detect(image, asked)
+        assert found.boxes.tolist() == [[30, 10, 50, 20]]
+        assert found.prompt_indices.tolist() == [1]
+        assert open_segmenter("colours").segment(image, asked).scores.tolist() == [0, 1]
     with pytest.raises(PromptError, match="beige"):
         open_detector("colours").check(["beige"])
     with MemoryBus("test") as bus, running("detector", bus, model="colours"):
