@@ -21,7 +21,7 @@ from seesay.perception.pixels import pixels_for
 from seesay.perception.preprocess import Preprocess
 from seesay.perception.queries import PromptEncoder
 from seesay.perception.static import Network, compiled
-from seesay.perception.text import TextEncoder
+from seesay.perception.text import TextEncoder, check_end_token
 from seesay.perception.tower import Patches, Tower
 from seesay.perception.visual_prompt import engineer
 
@@ -52,7 +52,7 @@ class ClipSeg:
         self._wanted = [int(index) for index in checkpoint.config.extract_layers]
         self._tower = Tower(self._network.clip.vision_model.encoder.layers[: max(self._wanted) + 1], self._dtype)
         text = checkpoint.config.text_config
-        _check_end_token(checkpoint, int(text.eos_token_id))
+        check_end_token(checkpoint, None if text.eos_token_id == 2 else int(text.eos_token_id))   # 2: as CLIP's first configurations say
         texts = TextEncoder(checkpoint.tokenizer, int(text.max_position_embeddings), self._text_tower)
         self.encode_prompts = PromptEncoder(texts, self._look_at)
         self._patches = Patches(self._network.clip.vision_model.embeddings, self.preprocess.height, self.preprocess.width)
@@ -113,10 +113,3 @@ class ClipSeg:
         with torch.inference_mode():
             vectors: torch.Tensor = self._network.clip.get_text_features(ids.to(self._device)).pooler_output
             return vectors
-
-
-def _check_end_token(checkpoint: Checkpoint, end: int) -> None:
-    """CLIPSeg pools at `end` (2 means: the largest id); if the tokenizer never writes it, every prompt gives one and the same vector."""
-    ids = checkpoint.tokenizer(["a"])["input_ids"][0]
-    if end != 2 and end not in ids:
-        raise ModelError(f"expected the end token {end} in the tokens {ids} of {checkpoint.name!r}; correct eos_token_id in config.json")

@@ -21,7 +21,7 @@ from seesay.perception.pixels import pixels_for
 from seesay.perception.preprocess import Preprocess
 from seesay.perception.queries import PromptEncoder
 from seesay.perception.static import Network, compiled
-from seesay.perception.text import TextEncoder
+from seesay.perception.text import TextEncoder, check_end_token
 from seesay.perception.tower import Patches, Tower
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class Owl:
         self._backbone: Any = self._network.owlvit if checkpoint.family == "owlvit" else self._network.owlv2
         self._patches = Patches(self._backbone.vision_model.embeddings, self.preprocess.height, self.preprocess.width)
         self._tower = Tower(self._backbone.vision_model.encoder.layers, placement.torch_dtype)
+        check_end_token(checkpoint)
         limit = int(checkpoint.config.text_config.max_position_embeddings)
         self.encode_prompts = PromptEncoder(TextEncoder(checkpoint.tokenizer, limit, self._text_tower), self._look_at)
         self._box_bias = self._network.compute_box_bias(*self._grid()).float().to(device)

@@ -7,7 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from seesay.errors import PromptError
+from seesay.errors import ModelError, PromptError
+from seesay.perception.embedded import Checkpoint
 from seesay.perception.prompts import clean
 
 if TYPE_CHECKING:
@@ -62,3 +63,15 @@ class TextEncoder:
         longest = max(len(row) for row in rows)
         pad = self._tokenizer.pad_token_id or 0
         return [row + [pad] * (longest - len(row)) for row in rows]
+
+
+def check_end_token(checkpoint: Checkpoint, end: int | None = None) -> None:
+    """Raise ModelError if the text tower, which pools at the token `end` (None: at the largest id), would not pool where a text ends:
+    every prompt would give one and the same vector, or that of one of its words."""
+    ids = checkpoint.tokenizer(["a"])["input_ids"][0]
+    if end is None and ids[-1] != (largest := max(checkpoint.tokenizer.get_vocab().values())):
+        raise ModelError(
+            f"expected {largest}, the largest id, at the end of a text of {checkpoint.name!r}, got the tokens {ids}; correct tokenizer.json"
+        )
+    if end is not None and end not in ids:
+        raise ModelError(f"expected the end token {end} in the tokens {ids} of {checkpoint.name!r}; correct eos_token_id in config.json")

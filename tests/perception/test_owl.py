@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,16 @@ def test_depth_is_not_a_picture_to_look_at(folder: Path) -> None:
     depth = Image(Header(0), "32FC1", np.ones((4, 4), np.float32))
     with pytest.raises(MessageError, match="got encoding 32FC1"):
         Detector.from_pretrained(str(folder)).detect(depth, PromptSet(Header(0), 1, PROMPTS))
+
+
+def test_a_tokenizer_that_does_not_end_with_the_largest_id_is_refused(folder: Path, tmp_path: Path) -> None:
+    """The text tower pools at the largest id, so that a word that has it would stand for the whole prompt."""
+    shutil.copytree(folder, tmp_path / "changed")
+    tokenizer = tiny.tokenizer()
+    tokenizer.add_tokens(["gizmo"])
+    tokenizer.save_pretrained(tmp_path / "changed")
+    with pytest.raises(ModelError, match=r"expected 516, the largest id, at the end of a text of .*, got the tokens \[514, .*, 515\]"):
+        Detector.from_pretrained(str(tmp_path / "changed"))
 
 
 def test_models_that_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
