@@ -10,6 +10,7 @@ import os
 import re
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,7 +62,8 @@ class PictureFiles:
 
     def save(self, source: Source, picture: Remembered) -> None:
         """Write one picture, whole or not at all. What the disk does not take is lost, with a warning the first time."""
-        name = f"picture_{source.stamp_ns}_{re.sub('[^A-Za-z0-9]', '-', source.camera)[:64]}.zip"
+        camera = re.sub("[^A-Za-z0-9]", "-", source.camera)[:64]
+        name = f"picture_{source.stamp_ns}_{camera}-{zlib.crc32(repr(source).encode()):08x}.zip"   # cameras "a/b" and "a-b" are two
         scratch = self._folder / f".{name}"
         try:
             with zipfile.ZipFile(scratch, "w", zipfile.ZIP_STORED) as file:

@@ -114,6 +114,15 @@ def test_no_harm_to_a_file_stops_the_memory(tmp_path: Path, data: st.DataObject)
     assert len(VisualMemory(folder=tmp_path)) <= 1
 
 
+def test_cameras_with_nearly_the_same_name_have_files_of_their_own(tmp_path: Path) -> None:
+    names = ("arm/left", "arm-left", "arm_left", "x" * 64 + "1", "x" * 64 + "2")
+    memory = VisualMemory(folder=tmp_path)
+    for name in names:
+        memory.add(picture(1, name))
+    kept = VisualMemory(folder=tmp_path).pictures()
+    assert sorted(picture.header.source.camera for picture in kept if picture.header.source) == sorted(names)
+
+
 def test_what_was_being_written_is_cleared_away_and_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / ".picture_1_front.zip").write_bytes(b"half")
     VisualMemory(folder=tmp_path)
