@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from seesay.errors import UserError
 from seesay.messages import Candidate, PlanStep
+from seesay.planner.skills import DONE, Option
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,15 @@ def compare(step: PlanStep, one: str = "", other: str = "") -> Why:
         f"Affordance: {_affordance(first, second, affordance)}",
         f"Together: {_together(gap, decided)}",
     ))  # fmt: skip
+
+
+def closest(step: PlanStep, option: Option | None, here: AbstractSet[str]) -> str:
+    """Why nothing can be done: at most four reasons against `option`, or where there is none, against skills with what is `here` first."""
+    skills = [each for each in step.candidates if each.skill != DONE]
+    wanted = [each for each in skills if option and each.phrase == option.phrase]
+    wanted = wanted or sorted(skills, key=lambda each: -len(here & set(each.arguments.values())))
+    reasons = dict.fromkeys(reason for candidate in wanted for reason in candidate.reasons)
+    return ", ".join(list(reasons)[:4]) or "no options"
 
 
 def times(log_ratio: float) -> str:

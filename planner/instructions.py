@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Sequence
 
 from seesay.errors import SkillError
-from seesay.planner.prompt import clean_instruction
+from seesay.planner.prompt import StepRecord, clean_instruction
 from seesay.planner.skills import Library
 
 COLOURS = frozenset(
@@ -38,6 +39,13 @@ def named_objects(text: str, library: Library) -> tuple[str, ...]:
         return ()
     line = " ".join(map(_singular, words))
     return tuple(name for name in library.prompts() if re.search(rf"\b{re.escape(name)}\b", line))
+
+
+def still_named(text: str, library: Library, history: Sequence[StepRecord]) -> list[str]:
+    """Objects that the instruction names and no successful step has dealt with: what is in a bowl need not be seen any more."""
+    succeeded = {record.phrase for record in history if record.succeeded}
+    handled = {name for option in library.candidates() if option.phrase in succeeded for name in option.arguments.values()}
+    return [name for name in named_objects(text, library) if name not in handled]
 
 
 def _words(text: str) -> list[str]:

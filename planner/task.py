@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from seesay.errors import ContextError, ModelError, SkillError
+from seesay.errors import SkillError, UserError
 from seesay.messages import (
     ArmState,
     Header,
@@ -22,40 +21,17 @@ from seesay.planner.agenda import Agenda, Subtask
 from seesay.planner.anchors import Anchors
 from seesay.planner.asking import Asking, Help
 from seesay.planner.binding import option_of
+from seesay.planner.checking import Checking
 from seesay.planner.expansion import Unseen
-from seesay.planner.instructions import check_instruction, named_objects
+from seesay.planner.explain import closest
+from seesay.planner.instructions import check_instruction, still_named
+from seesay.planner.moves import Act, End, Move, Wait
 from seesay.planner.prompt import StepRecord
 from seesay.planner.reading import read
-from seesay.planner.relations import evidence_ns, find, holds
+from seesay.planner.relations import evidence_ns, find
 from seesay.planner.saycan import SayCan
 from seesay.planner.scene import Unclear
 from seesay.planner.skills import DONE
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Nothing to do now; call again with newer objects."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class Act:
-    """Run `goal`, then report its result. `step` is the decision behind it."""
-
-    step: PlanStep
-    goal: SkillGoal
-
-
-@dataclass(frozen=True)
-class End:
-    """The task is over. `step` is the last decision, None where none was made now."""
-
-    result: TaskResult
-    step: PlanStep | None = None
-
-
-Move = Wait | Act | End
 
 
 class Task:
@@ -78,14 +54,16 @@ class Task:
         max_failures: int = 3,
         patience_s: float = 5.0,
         timeout_s: float = 600.0,
+        goal_timeout_s: float = 90.0,
         verify: bool = True,
         expand: bool = True,
         history: Sequence[StepRecord] = (),
         help: Help | None = None,
     ) -> None:
         """max_steps: executed steps in all; max_failures: in a row; patience_s: how long to look for an object that the instruction
-        names before refusing; timeout_s: for the whole task. verify: whether perception decides if a step had its effect and a goal is
-        reached, not only the executor and the language model. expand: whether to read the instruction; without, plain SayCan.
+        names, or for anything that can be done, before giving up; timeout_s: for the whole task; goal_timeout_s: for the executor to end
+        one goal, longer than its own limit. verify: whether perception decides if a step had its effect and a goal is reached, not only
+        the executor and the language model. expand: whether to read the instruction; without, plain SayCan.
         history: steps that somebody else has run already, phrases of the library. help: when to ask a person, None for never."""
         self.instruction = instruction
         self.history: list[StepRecord] = []
@@ -95,6 +73,8 @@ class Task:
         self._max_failures = max_failures
         self._patience_ns = int(patience_s * 1e9)
         self._begun_ns, self._deadline_ns = now_ns, now_ns + int(timeout_s * 1e9)
+        self._goal_timeout_s = goal_timeout_s
+        self._goal_deadline_ns = 0
         self._evidence_from_ns = 0
         self._looking_since_ns = now_ns
         self._header = Header(now_ns)
@@ -104,7 +84,7 @@ class Task:
         self._unclear: Agenda | None = None
         self._anchors = Anchors()
         self._check = verify
-        self._doubted_ns = 0
+        self._checking = Checking(saycan.library)
         self._asking = Asking(help)
         for record in history:
             self._record(record)
@@ -128,31 +108,9 @@ class Task:
         if self.ended is not None:
             return End(self.ended)
         self._header = Header(now_ns, len(self.history)) if objects is None else _header(objects, now_ns, len(self.history))
-        if now_ns < self._begun_ns:   # a simulator or a recording began anew
-            return self._end("cancelled", "the clock was set back to before the task began: give the instruction again")
-        if now_ns > self._deadline_ns:
-            return self._end("timeout", f"the time for the task is over after {_count(len(self.history))}")
         try:
-            check_instruction(self.instruction.text, self._saycan.library)
-        except SkillError as error:
-            return self._end("refused", str(error))
-        if self._goal is not None:
-            return Wait(f"running: {self._goal.phrase}")
-        if objects is None or evidence_ns(objects) < self._evidence_from_ns:
-            return Wait("waiting for a picture of how things stand now")
-        objects = self._anchors.apply(objects)
-        if self._asking.pending:
-            return self._settle(objects, now_ns, gripper)
-        missing = self._understand(objects)
-        if self._verify(objects):
-            return Wait(f"looking again whether this had its effect: {self.history[-1].phrase}")
-        missing = missing or [name for name in self._wanted(objects) if not _seen(objects, name)]
-        if missing:
-            return self._look_for(missing, objects, now_ns)
-        self._looking_since_ns = now_ns
-        try:
-            return self._decide(objects, now_ns, gripper)
-        except (ContextError, ModelError) as error:   # a history too long for the model; a server that died
+            return self._advance(objects, now_ns, gripper)
+        except UserError as error:   # a history too long for the model, log-probabilities that are none, a server that died
             return self._end("failed", str(error))
 
     def report(self, result: SkillResult, now_ns: int) -> None:
@@ -169,14 +127,50 @@ class Task:
         self._header = Header(now_ns, len(self.history), self._header.frame_id, self._header.clock)
         return End(self.ended) if self.ended is not None else self._end("cancelled", reason)
 
+    def _advance(self, objects: Objects | None, now_ns: int, gripper: ArmState | None) -> Move:
+        if now_ns < self._begun_ns:   # a simulator or a recording began anew
+            return self._end("cancelled", "the clock was set back to before the task began: give the instruction again")
+        if now_ns > self._deadline_ns:
+            return self._end("timeout", f"the time for the task is over after {_count(len(self.history))}")
+        try:
+            check_instruction(self.instruction.text, self._saycan.library)
+        except SkillError as error:
+            return self._end("refused", str(error))
+        if self._goal is not None and now_ns > self._goal_deadline_ns:
+            silent = f"the executor has not answered to {self._goal.phrase!r} within {self._goal_timeout_s:g} s"
+            return self._end("failed", f"{silent}: see that it runs (`seesay node list`), then give the instruction again")
+        if self._goal is not None:
+            return Wait(f"running: {self._goal.phrase}")
+        if objects is None or evidence_ns(objects) < self._evidence_from_ns:
+            return Wait("waiting for a picture of how things stand now")
+        objects = self._anchors.apply(objects)
+        if self._asking.pending:
+            return self._settle(objects, now_ns, gripper)
+        missing = self._understand(objects)
+        if self._verify(objects):
+            return Wait(f"looking again whether this had its effect: {self.history[-1].phrase}")
+        missing = missing or [name for name in self._wanted(objects) if not _seen(objects, name)]
+        if missing:
+            return self._look_for(missing, objects, now_ns)
+        return self._decide(objects, now_ns, gripper)
+
     def _decide(self, objects: Objects, now_ns: int, gripper: ArmState | None) -> Move:
         agenda = self._agenda
         subtask = agenda.next(objects, self._check) if agenda else None
         step = self._saycan.decide(self.instruction, self.history, objects, now_ns, gripper, subtask)
-        if step.choice is None:
-            return self._end("failed", "nothing is feasible: " + _closest(step), step)
+        if step.choice is None or self._stuck(step):
+            if now_ns - self._looking_since_ns < self._patience_ns:
+                return Wait("looking for something that can be done")
+            return self._end("failed", "nothing is feasible: " + closest(step, subtask.option if subtask else None, _labels(objects)), step)
+        self._looking_since_ns = now_ns
         self._asking.consider(step, self._header, self.history[-1].phrase if self._failures() else "")
         return self._settle(objects, now_ns, gripper)
+
+    def _stuck(self, step: PlanStep) -> bool:
+        """Whether no skill can be run and what was asked for is not reached either; where affordances are left out, it never is."""
+        if self._saycan.mode == "language_only" or any(each.affordance > 0.0 for each in step.candidates if each.skill != DONE):
+            return False
+        return self._agenda.current is not None if self._agenda else not self.history or not self.history[-1].succeeded
 
     def _settle(self, objects: Objects, now_ns: int, gripper: ArmState | None) -> Move:
         """Run the chosen option, or end, unless a person's answer must be waited for."""
@@ -205,6 +199,7 @@ class Task:
         except SkillError as error:
             self._record(StepRecord(chosen.phrase, False, str(error)))
             return Wait(f"cannot run {chosen.phrase!r}: {error}")
+        self._goal_deadline_ns = now_ns + int(self._goal_timeout_s * 1e9)
         return Act(step, self._goal)
 
     def _doubt(self, subtask: Subtask | None) -> str:
@@ -223,18 +218,12 @@ class Task:
         if not self._check or not self.history or not self.history[-1].succeeded:
             return False
         phrase = self.history[-1].phrase
-        option = option_of(self._saycan.library, phrase)
-        if holds(option, self._saycan.library, objects) is not False:
-            self._doubted_ns = 0
-            return False
-        if not self._doubted_ns or evidence_ns(objects) <= self._doubted_ns:
-            self._doubted_ns = self._doubted_ns or evidence_ns(objects)
-            return True
-        self._doubted_ns = 0
-        self.history[-1] = StepRecord(phrase, False, "it is seen elsewhere")
-        if self._agenda:
-            self._agenda.correct(self.history[-1])
-        return False
+        seen = self._checking.look(phrase, objects)
+        if seen == "refuted":
+            self.history[-1] = StepRecord(phrase, False, "it is seen elsewhere")
+            if self._agenda:
+                self._agenda.correct(self.history[-1])
+        return seen == "doubted"
 
     def _understand(self, objects: Objects) -> list[str]:
         """Bring the agenda up to date; what the instruction means and is not there at all."""
@@ -249,22 +238,17 @@ class Task:
 
     def _wanted(self, objects: Objects) -> list[str]:
         """Objects that the next decision needs."""
-        return self._agenda.wanted(objects, self._check) if self._agenda else self._still_named()
+        if self._agenda:
+            return self._agenda.wanted(objects, self._check)
+        return still_named(self.instruction.text, self._saycan.library, self.history)
 
     def _look_for(self, missing: list[str], objects: Objects, now_ns: int) -> Move:
         names = " and ".join(missing)
         if now_ns - self._looking_since_ns < self._patience_ns:
             return Wait(f"looking for the {names}")
-        seen = ", ".join(sorted({thing.label for thing in objects.objects if thing.status != "lost"})) or "nothing"
+        seen = ", ".join(sorted(_labels(objects))) or "nothing"
         outcome: TaskOutcome = "failed" if self.history else "refused"
         return self._end(outcome, f"the instruction names the {names}, which is not seen (seen: {seen}): put it in view or name another")
-
-    def _still_named(self) -> list[str]:
-        """Objects that the instruction names and no successful step has dealt with: what is in a bowl need not be seen any more."""
-        library = self._saycan.library
-        succeeded = {record.phrase for record in self.history if record.succeeded}
-        handled = {name for option in library.candidates() if option.phrase in succeeded for name in option.arguments.values()}
-        return [name for name in named_objects(self.instruction.text, library) if name not in handled]
 
     def _failures(self) -> int:
         """Failed steps at the end of the history."""
@@ -291,10 +275,12 @@ def _seen(objects: Objects, name: str) -> bool:
     return thing is not None and thing.status != "lost"
 
 
-def _closest(step: PlanStep) -> str:
-    reasons = dict.fromkeys(reason for candidate in step.candidates for reason in candidate.reasons)
-    return ", ".join(list(reasons)[:4]) or "no options"
+def _labels(objects: Objects) -> set[str]:
+    return {thing.label for thing in objects.objects if thing.status != "lost"}
 
 
 def _count(steps: int) -> str:
     return "one step" if steps == 1 else f"{steps} steps"
+
+
+__all__ = ["Act", "End", "Move", "Task", "Wait"]

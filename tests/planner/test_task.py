@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
+import pytest
+
+from seesay.errors import ConfigError, ModelError
 from seesay.messages import Objects, Outcome, SkillResult
+from seesay.planner.asking import Help
+from seesay.planner.conformal import HelpCalibration, prompt_mark
 from seesay.planner.language import ScriptedScorer
 from seesay.planner.saycan import Mode, SayCan
 from seesay.planner.skills import load_library
@@ -175,3 +181,82 @@ def test_results_of_other_goals_are_ignored(table: Objects) -> None:
     assert isinstance(move, Act)
     task.report(SkillResult(move.goal.header, "someone else's", "succeeded", ""), 11 * S)
     assert task.goal is move.goal
+
+
+@pytest.mark.parametrize(("fault", "said"), [
+    (math.nan, "expected log-probabilities from scripted, got nan"),
+    (ConfigError("the server serves no named model; name one"), "the server serves no named model; name one"),
+])  # fmt: skip
+def test_a_model_that_goes_wrong_in_mid_plan_ends_the_task(table: Objects, fault: float | ConfigError, said: str) -> None:
+    def says(context: str, phrase: str) -> float:
+        if "(failed)" not in context.rpartition("Human: ")[2]:
+            return after_one_step(context, phrase)
+        if isinstance(fault, ConfigError):
+            raise fault
+        return fault
+
+    task = start(says=says)
+    finish(task, task.advance(table, 10 * S), "grasp_failed", 15)
+    outcome, message = ended(task.advance(bowl_and(inside=False, at_s=16), 16 * S))
+    assert outcome == "failed"
+    assert message.startswith(said)
+
+
+def test_a_server_that_dies_while_a_person_answers_ends_the_task(table: Objects) -> None:
+    """The answer `done` drops the first of two goals; the decision about the second finds no server."""
+    library = load_library()
+    asked: list[bool] = []
+
+    def says(context: str, phrase: str) -> float:
+        if asked:
+            raise ModelError("the server is gone: see that it runs")
+        return -1.0
+
+    help = Help(HelpCalibration("scripted", "sum", prompt_mark(library), 100, 1.0, {"0.80": 0.0001}), 0.8)
+    task = Task(order("put the red block and the blue block in the green bowl"), SayCan(library, ScriptedScorer(says)), 10 * S, help=help)
+    assert isinstance(task.advance(table, 10 * S), Wait)
+    assert task.question is not None
+    task.answer("", "done")
+    asked.append(True)
+    assert ended(task.advance(table, 11 * S)) == ("failed", "the server is gone: see that it runs")
+
+
+READABLE, UNREADABLE = "put the red block in the green bowl", "do something nice with the block"
+
+
+def far(at_s: float) -> Objects:
+    return scene(thing(1, "red block", 0.9, 0.0, seen_s=at_s), thing(3, "green bowl", 0.8, 0.0, size=0.12, seen_s=at_s), at_s=at_s)
+
+
+def stale(at_s: float) -> Objects:
+    return bowl_and(inside=False, at_s=at_s - 50)
+
+
+@pytest.mark.parametrize(("look", "text", "outcome", "said"), [
+    (stale, READABLE, "failed", "nothing is feasible: red block last seen 50.0 s ago, green bowl last seen 50.0 s ago"),
+    (stale, UNREADABLE, "failed", "nothing is feasible: red block last seen 50.0 s ago, green bowl last seen 50.0 s ago"),
+    (far, READABLE, "failed", "nothing is feasible: red block out of reach, green bowl out of reach"),
+    (far, UNREADABLE, "failed", "nothing is feasible: red block out of reach, green bowl out of reach"),
+    (lambda at_s: scene(at_s=at_s), READABLE, "refused", "the instruction names the red block and green bowl, which is not seen"),
+    (lambda at_s: scene(at_s=at_s), UNREADABLE, "failed", "nothing is feasible: blue block not seen, "),
+])  # fmt: skip
+def test_where_nothing_can_be_done_the_task_says_why(look: Callable[[float], Objects], text: str, outcome: str, said: str) -> None:
+    task = Task(order(text), SayCan(load_library(), ScriptedScorer({}, -1.0)), 60 * S)
+    assert isinstance(task.advance(look(60), 60 * S), Wait)
+    got, message = ended(task.advance(look(65), 65 * S))
+    assert (got, message[: len(said)]) == (outcome, said)
+
+
+def test_what_can_be_done_later_is_waited_for() -> None:
+    task = start()
+    assert task.advance(far(10), 10 * S) == Wait("looking for something that can be done")
+    assert isinstance(task.advance(bowl_and(inside=False, at_s=14), 14 * S), Act)
+
+
+def test_an_executor_that_never_answers_is_given_up(table: Objects) -> None:
+    task = start()
+    assert isinstance(task.advance(table, 10 * S), Act)
+    assert isinstance(task.advance(table, 99 * S), Wait)
+    outcome, message = ended(task.advance(table, 101 * S))
+    assert outcome == "failed"
+    assert message.startswith(f"the executor has not answered to {STEP!r} within 90 s: see that it runs")
