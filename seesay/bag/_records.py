@@ -10,24 +10,29 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
 import lz4.frame
+import numpy as np
 import zstandard
 from mcap.data_stream import ReadDataStream
 from mcap.exceptions import McapError
 from mcap.opcode import Opcode
 from mcap.reader import SeekingReader
-from mcap.records import Attachment, Channel, Chunk, Header, McapRecord, Message, Metadata, Schema, Statistics
+from mcap.records import Attachment, Channel, Header, McapRecord, Message, Metadata, Schema, Statistics
 
 from seesay.errors import BagError
 
 MAGIC = b"\x89MCAP0\r\n"
 MAX_RECORD_BYTES = 1 << 28
 
+_LARGE_BYTES = 1 << 16
 _HEAD = struct.Struct("<BQ")
+_CHUNK = struct.Struct("<QQQII")   # first and last time, size, CRC-32, length of the name of the compression
+_LENGTH = struct.Struct("<Q")
+_MESSAGE = struct.Struct("<HIQQ")
 
 
 _NO_INDEX = (McapError, ValueError, KeyError, EOFError, RuntimeError, OSError, struct.error)   # the file is cut off or damaged
@@ -53,14 +58,16 @@ class Index(NamedTuple):
 class _Bounded:
     """A file of which no more is read than it holds: `read` of a file makes room for all that it is asked for before it looks."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BufferedReader) -> None:
         self._file = file
         self._size = os.fstat(file.fileno()).st_size
-        self.seek, self.tell = file.seek, file.tell
+        self.seek, self.tell, self.readinto = file.seek, file.tell, file.readinto
+
+    def left(self) -> int:
+        return max(0, self._size - self.tell())
 
     def read(self, size: int = -1) -> bytes:
-        left = max(0, self._size - self.tell())
-        return self._file.read(left if size < 0 else min(size, left))
+        return self._file.read(self.left() if size < 0 else min(size, self.left()))
 
 
 def read_summary(path: Path) -> Index | None:
@@ -107,8 +114,8 @@ class Records:
                 return
             if length > MAX_RECORD_BYTES:
                 return
-            body = file.read(length)
-            if len(body) != length:
+            body = np.empty(min(length, file.left()), np.uint8).data
+            if file.readinto(body) != length:
                 return
             try:
                 records = list(_inside(body)) if opcode == Opcode.CHUNK else [_parse(opcode, body)]
@@ -118,22 +125,24 @@ class Records:
             yield from (record for record in records if record is not None)
 
 
-def _inside(body: bytes) -> Iterator[McapRecord | None]:
+def _inside(body: memoryview) -> Iterator[McapRecord | None]:
     """The records in a chunk, decompressed to the size that it states and no further."""
-    chunk = Chunk.read(ReadDataStream(BytesIO(body)))
-    size = chunk.uncompressed_size
+    _, _, size, crc, length = _CHUNK.unpack_from(body)
     if size > MAX_RECORD_BYTES:
         raise ValueError("the chunk is too large")
-    if chunk.compression == "lz4":
-        data = lz4.frame.LZ4FrameDecompressor().decompress(chunk.data, max_length=size + 1)
-    elif chunk.compression == "zstd":
-        with zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(chunk.data) as stream:
+    compression, start = bytes(body[_CHUNK.size : _CHUNK.size + length]), _CHUNK.size + length + _LENGTH.size
+    (length,) = _LENGTH.unpack_from(body, start - _LENGTH.size)
+    data: bytes | memoryview = body[start : start + length]
+    if len(data) != length:
+        raise ValueError("the chunk is cut off")
+    if compression == b"lz4":
+        data = lz4.frame.LZ4FrameDecompressor().decompress(data, max_length=size + 1)
+    elif compression == b"zstd":
+        with zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(data) as stream:
             data = stream.read(size + 1)
-    elif chunk.compression == "":
-        data = chunk.data
-    else:
+    elif compression:
         raise ValueError("unknown compression")
-    if len(data) != size or (chunk.uncompressed_crc and zlib.crc32(data) != chunk.uncompressed_crc):
+    if len(data) != size or (crc and zlib.crc32(data) != crc):
         raise ValueError("the chunk is damaged")
     at, view = 0, memoryview(data)
     while at < size:
@@ -145,10 +154,12 @@ def _inside(body: bytes) -> Iterator[McapRecord | None]:
         at += length
 
 
-def _parse(opcode: int, body: bytes | memoryview) -> McapRecord | None:
+def _parse(opcode: int, body: memoryview) -> McapRecord | None:
+    """A record; the data of a large message stay where they are, those of a small one would hold the whole chunk."""
     if opcode == Opcode.MESSAGE:
-        channel, sequence, log, publish = struct.unpack_from("<HIQQ", body)
-        return Message(channel_id=channel, sequence=sequence, log_time=log, publish_time=publish, data=bytes(body[22:]))
+        channel, sequence, log, publish = _MESSAGE.unpack_from(body)
+        data = cast(bytes, body[_MESSAGE.size :]) if len(body) > _LARGE_BYTES else bytes(body[_MESSAGE.size :])
+        return Message(channel_id=channel, sequence=sequence, log_time=log, publish_time=publish, data=data)
     stream = ReadDataStream(BytesIO(body))
     kind = _KINDS.get(opcode)
     record: McapRecord | None = None if kind is None else kind.read(stream)

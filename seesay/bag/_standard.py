@@ -51,7 +51,7 @@ def image_from_ros(message: Any, header: Header) -> Image:
     if step < row or step * height != len(message.data):
         raise WireError(f"Image: expected {height} rows of at least {row} bytes, got {len(message.data)} bytes in rows of {step}")
     rows = np.asarray(message.data, np.uint8).reshape(height, step)[:, :row]
-    pixels = np.ascontiguousarray(rows).view(dtype).astype(dtype.newbyteorder("="))
+    pixels = np.require(np.ascontiguousarray(rows).view(dtype), dtype.newbyteorder("="), ["C", "A", "W"])
     return Image(header, encoding, pixels.reshape((height, width, 3) if channels == 3 else (height, width)))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mcap.writer import CompressionType, Writer
 from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
@@ -21,7 +22,7 @@ from seesay.bag._definitions import OWN, schema_text, type_hash
 from seesay.bag.coder import Coder, Decoder, source_of
 from seesay.bag.reader import BagReader
 from seesay.errors import WireError
-from seesay.messages import CameraInfo, ClockTick, Detections, Header, Image, Object, Objects, PromptSet, Source, Transform
+from seesay.messages import CameraInfo, ClockTick, Detections, Encoding, Header, Image, Object, Objects, PromptSet, Source, Transform
 from seesay.topics import TOPICS
 from tests.bag.things import DAY_NS, FRONT, picture, read, write
 from tests.core.test_codec import distortion, header, intrinsics, message_of
@@ -159,6 +160,26 @@ def test_the_mcap_package_reads_the_file(bag: Path) -> None:
     schemas = {schema.name: schema.data.decode() for schema, _, _ in entries if schema}
     assert schemas["sensor_msgs/msg/Image"].startswith("std_msgs/Header header\nuint32 height\nuint32 width\nstring encoding\n")
     assert "MSG: seesay_msgs/SeenObject\n" in schemas["seesay_msgs/msg/Objects"]
+
+
+@pytest.mark.parametrize("compression", CompressionType, ids=lambda compression: compression.name)
+def test_large_pictures_of_any_chunk_are_whole_and_ones_own(compression: CompressionType, tmp_path: Path) -> None:
+    encodings: tuple[Encoding, ...] = ("rgb8", "32FC1", "16UC1")
+    pictures = [picture(number, encoding=encoding, height=211, width=323) for number, encoding in enumerate(encodings, 1)]
+    write(tmp_path / "plain", [(FRONT, image, image.header.stamp_ns) for image in pictures])
+    with open(tmp_path / "plain" / "plain_0.mcap", "rb") as file, open(tmp_path / "other.mcap", "wb") as output:
+        writer = Writer(output, 300_000, compression)
+        writer.start("ros2")
+        for schema, channel, message in mcap.reader.make_reader(file).iter_messages():
+            assert schema is not None
+            kind = writer.register_schema(schema.name, schema.encoding, schema.data)
+            number = writer.register_channel(channel.topic, "cdr", kind, channel.metadata)
+            writer.add_message(number, message.log_time, message.data, message.publish_time, message.sequence)
+        writer.finish()
+    found = [one.message for one in read(tmp_path / "other.mcap")]
+    assert all(map(same, found, pictures))
+    assert len(found) == len(pictures)
+    assert all(image.data.flags.writeable and image.data.flags.aligned and image.data.flags.c_contiguous for image in found)
 
 
 def test_metadata_is_what_humble_and_later_read(bag: Path) -> None:
