@@ -12,10 +12,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from seesay import topics
 from seesay.bag.reader import BagReader, Recorded
 from seesay.errors import BagError, BusError
-from seesay.messages import ClockTick, Header
+from seesay.messages import ClockTick, Header, Image
 from seesay.pubsub import AnyBus
 from seesay.topics import CLOCK, Topic
 
@@ -133,7 +135,7 @@ class Player:
             return begin + (at_ns - first_ns) / 1e9 / self._how.rate
 
         step_ns = max(1, round(TICK_S * self._how.rate * 1e9))
-        while until_ns - now_ns > step_ns and not stop.is_set():
+        while self._how.clock and until_ns - now_ns > step_ns and not stop.is_set():
             now_ns += step_ns
             real.wait(due(now_ns))
             self._tick(now_ns)
@@ -149,8 +151,16 @@ class Player:
         if self._how.clock:
             self._tick(now_ns)
             message = replace(message, header=replace(message.header, clock="sim"))
-        self._bus.publisher(topic).send(message)
+        self._send(topic, message)
         self.published[topic.name] = self.published.get(topic.name, 0) + 1
+
+    def _send(self, topic: Topic[Any], message: Any) -> None:
+        publisher = self._bus.publisher(topic)
+        if not isinstance(message, Image):
+            publisher.send(message)
+            return
+        with publisher.loan(message.height, message.width, message.encoding, message.header) as pixels:
+            np.copyto(pixels, message.data)
 
     def _publish_all(self, early: dict[tuple[str, str], Recorded], now_ns: int) -> None:
         for recorded in early.values():
