@@ -31,8 +31,8 @@ _GONE_SCANS = 20
 class Inlet:
     """A subscribed socket, and connections to the publishers whose pictures are in shared memory.
 
-    The bus's thread receives from them, except while a consumer waits for a message: then the consumer receives itself, which saves the
-    time of waking one thread from another. `_turn` is held by the one consumer that does, `_access` around any use of the sockets.
+    The bus's thread receives from them, except while a consumer waits for a message: then the consumer receives itself. `_turn` is held by
+    the one consumer that does, `_access` around any use of the sockets.
     Messages whose ring is not mapped yet wait in `_parked`, so that nothing blocks.
     """
 
@@ -60,27 +60,26 @@ class Inlet:
         self.descriptor = self._own.fileno() if Watch.shared else self._socket.fileno()
         watch.add(self.descriptor)
 
-    def wait(self, seconds: float | None) -> bool:
-        """As `Waiter.wait`."""
+    def begin(self) -> int | None:
+        """As `Waiter.begin`."""
         if not Watch.shared or not self._turn.acquire(blocking=False):
-            return False
-        ready: list[tuple[int, int]] = []
-        try:
-            with self._access:
-                if self._closed:
-                    return False
-                self._watch.pause(self.descriptor)
-                self._waiting = True
-            if not self.subscriber.unread and not self.subscriber.gate.open:
-                ready = self._own.wait(seconds)
-        finally:
-            with self._access:
-                self._waiting = False
-                if not self._closed:
-                    self._receive(ready)
-                    self._watch.resume(self.descriptor)
-            self._turn.release()
-        return True
+            return None
+        with self._access:
+            if self._closed:
+                self._turn.release()
+                return None
+            self._watch.pause(self.descriptor)
+            self._waiting = True
+        return self.descriptor
+
+    def end(self) -> None:
+        """As `Waiter.end`."""
+        with self._access:
+            self._waiting = False
+            if not self._closed:
+                self._receive(self._own.wait())
+                self._watch.resume(self.descriptor)
+        self._turn.release()
 
     def receive(self) -> None:
         """In the bus's thread: take in what has come."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import select
 import threading
 import time
 from collections import deque
@@ -20,6 +22,9 @@ from seesay.topics import Keep, Topic
 M = TypeVar("M")
 
 _log = logging.getLogger(__name__)
+
+_FEW = 8   # to take over more mailboxes from the transport costs more than waking a thread
+_LONG_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +75,15 @@ class _Item(Generic[M]):
 class Waiter(Protocol):
     """A transport by which the consumer itself can receive."""
 
-    def wait(self, seconds: float | None) -> bool:
-        """Receive until something is delivered, the gate opens or the time is up; False at once if another consumer does it already.
+    def begin(self) -> int | None:
+        """From now on the calling consumer receives: return a descriptor that tells when something has come or the gate opens.
 
-        It may return early.
+        None if that cannot be, for instance because another consumer does it already.
         """
+        ...
+
+    def end(self) -> None:
+        """Receive what has come, and leave the rest to the transport again."""
         ...
 
 
@@ -180,19 +189,9 @@ class Subscriber(Generic[M]):
         for words in news:
             _log.warning("topic %s: %s", self.topic.name, words)
 
-    def wait(self, end: float | None) -> bool:
-        """Wait until something is unread, until `end` of the monotonic clock at most or until the gate opens; tell whether it is."""
-        while not self._unread:
-            left = None if end is None else end - time.monotonic()
-            if self.gate.open or (left is not None and left <= 0):
-                return False
-            if self.waiter is None or not self.waiter.wait(left):
-                self.gate.sleep(lambda: bool(self._unread), left)
-        return True
-
     def _next(self, end: float | None) -> _Item[M] | None:
         """Return the oldest unread item, waiting for it."""
-        while self.wait(end):
+        while self.gate.wait_until([self], end):
             with self.gate.lock:
                 if self._unread:
                     return self._unread.popleft()
@@ -233,15 +232,6 @@ class Gate:
         for ring in list(self.bells):
             ring()
 
-    def sleep(self, ready: Callable[[], bool], timeout: float | None) -> None:
-        """Wait until something is delivered that makes `ready` true, the gate opens or the time is up."""
-        with self.lock:
-            self._sleepers += 1
-            try:
-                self.condition.wait_for(lambda: self.open or ready(), timeout)
-            finally:
-                self._sleepers -= 1
-
     def wake(self) -> None:
         """Something was delivered, under the lock."""
         if self._sleepers:
@@ -250,8 +240,51 @@ class Gate:
     def wait(self, subscribers: Iterable[Subscriber[Any]], timeout: float | None) -> list[Subscriber[Any]]:
         """Wait until one of `subscribers` has something unread; return those that have."""
         watched = list(subscribers)
-        if len(watched) == 1:
-            watched[0].wait(None if timeout is None else time.monotonic() + timeout)
-        else:
-            self.sleep(lambda: any(s.unread for s in watched), timeout)
-        return [s for s in watched if s.unread]
+        self.wait_until(watched, None if timeout is None else time.monotonic() + timeout)
+        return [subscriber for subscriber in watched if subscriber.unread]
+
+    def wait_until(self, watched: Sequence[Subscriber[Any]], end: float | None) -> bool:
+        """Wait until one of `watched` has something unread, until `end` of the monotonic clock at most or until the gate opens.
+
+        Tell whether one has.
+        """
+        while not _any_unread(watched):
+            left = None if end is None else end - time.monotonic()
+            if self.open or (left is not None and left <= 0):
+                return False
+            if not self._receive(watched, left):
+                self._sleep(watched, left)
+        return True
+
+    def _receive(self, watched: Sequence[Subscriber[Any]], seconds: float | None) -> bool:
+        """Receive in this thread, once, which saves the time of waking one thread from another; False at once if that cannot be."""
+        if not 0 < len(watched) <= _FEW:
+            return False
+        poll, begun = select.poll(), list[Waiter]()
+        try:
+            for subscriber in watched:
+                waiter = subscriber.waiter
+                descriptor = waiter.begin() if waiter is not None else None
+                if waiter is None or descriptor is None:
+                    return False
+                begun.append(waiter)
+                poll.register(descriptor, select.POLLIN)
+            if not _any_unread(watched) and not self.open:
+                poll.poll(None if seconds is None else math.ceil(1000 * min(seconds, _LONG_S)))
+            return True
+        finally:
+            for waiter in begun:
+                waiter.end()
+
+    def _sleep(self, watched: Sequence[Subscriber[Any]], seconds: float | None) -> None:
+        """Wait until something is delivered, the gate opens or the time is up."""
+        with self.lock:
+            self._sleepers += 1
+            try:
+                self.condition.wait_for(lambda: self.open or _any_unread(watched), seconds)
+            finally:
+                self._sleepers -= 1
+
+
+def _any_unread(subscribers: Iterable[Subscriber[Any]]) -> bool:
+    return any(subscriber.unread for subscriber in subscribers)

@@ -162,6 +162,22 @@ def test_one_wait_for_several_mailboxes(open_bus: OpenBus) -> None:
     assert receiver.wait(subscribers, LONG) == [subscribers[1]]
 
 
+def test_all_who_wait_for_a_mailbox_hear_of_it(open_bus: OpenBus) -> None:
+    sender, receiver = open_bus("a"), open_bus("b")
+    first, shared, last = [receiver.subscriber(topic) for topic in (INSTRUCTION, NODE_STATUS, OBJECTS)]
+    found: list[list[Subscriber[Any]]] = []
+    waiting: list[list[Subscriber[Any]]] = [[first, shared], [shared, last]]
+    threads = [threading.Thread(target=lambda some=some: found.append(receiver.wait(some, LONG))) for some in waiting]
+    for thread in threads:
+        thread.start()
+    sender.publisher(NODE_STATUS).send(NodeStatus(Header(0), "a", "ready", 1))
+    for thread in threads:
+        thread.join(LONG)
+    assert found == [[shared], [shared]]
+    sender.publisher(INSTRUCTION).send(instruction("go"))   # what one of them received for the other is received by the bus again
+    assert taken(first).message.text == "go"
+
+
 def test_health_counts_what_never_came(open_bus: OpenBus) -> None:
     publisher, subscriber = open_bus("camera").publisher(FRONT), open_bus("detector").subscriber(FRONT)
     assert subscriber.stats.age_s is None
@@ -185,12 +201,14 @@ def test_the_type_of_a_topic_is_checked(open_bus: OpenBus) -> None:
 @pytest.mark.parametrize("end", ["interrupt", "close"])
 def test_nobody_waits_on_an_interrupted_or_closed_bus(open_bus: OpenBus, end: str) -> None:
     bus = open_bus("a")
-    subscriber = bus.subscriber(INSTRUCTION)
-    thread = threading.Thread(target=subscriber.take)
-    thread.start()
+    subscriber, others = bus.subscriber(INSTRUCTION), [bus.subscriber(topic) for topic in (NODE_STATUS, OBJECTS)]
+    threads = [threading.Thread(target=subscriber.take), threading.Thread(target=bus.wait, args=(others,))]
+    for thread in threads:
+        thread.start()
     getattr(bus, end)()
-    thread.join(LONG)
-    assert not thread.is_alive()
+    for thread in threads:
+        thread.join(LONG)
+        assert not thread.is_alive()
     assert subscriber.take() is None
     assert bus.wait([subscriber]) == []
     bus.close()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from seesay import _ring
+from seesay._bus_in import Inlet
 from seesay.bus import AnyBus, Bus, Publisher, Received, Subscriber
 from seesay.errors import BusError, MessageError
 from seesay.messages import Encoding, Header, Image
@@ -115,6 +118,35 @@ def test_the_newest_picture_may_be_looked_at_without_being_taken(open_bus: OpenB
 
 def open_wait(subscriber: Subscriber[Any]) -> bool:
     return subscriber.gate.wait([subscriber], LONG) == [subscriber]
+
+
+@needs_ring
+def test_who_waits_for_several_mailboxes_receives_without_the_thread_of_the_bus(
+    session: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Bus(session, "camera") as camera, Bus(session, "detector") as bus:
+        publisher, mailboxes = camera.publisher(FRONT), [bus.subscriber(topic) for topic in (FRONT, DEPTH.of(camera="front"))]
+        connect(publisher)
+        receivers: list[threading.Thread] = []
+        deliver, inlet = mailboxes[0].deliver, cast(Inlet, mailboxes[1].waiter)
+
+        def noted(*arguments: Any) -> None:
+            receivers.append(threading.current_thread())
+            deliver(*arguments)
+
+        def send() -> None:
+            while not inlet._waiting:
+                time.sleep(1e-3)
+            publisher.send(picture(1))
+
+        monkeypatch.setattr(mailboxes[0], "deliver", noted)
+        while threading.current_thread() not in receivers:   # now and then a sign of life comes between, and then the bus receives
+            assert len(receivers) < 20
+            sender = threading.Thread(target=send)
+            sender.start()
+            assert bus.wait(mailboxes, LONG) == [mailboxes[0]]
+            sender.join()
+            taken(mailboxes[0])
 
 
 @needs_ring
