@@ -1,4 +1,4 @@
-"""The command line `seesay`. Commands import what they need when they run, so that `--help` costs next to nothing."""
+"""The entry of the command line `seesay`. It imports nothing that takes time, so that Ctrl-C ends the command quietly from the start."""
 
 from __future__ import annotations
 
@@ -6,77 +6,42 @@ import signal
 import sys
 from types import FrameType
 
-import typer
-
 from seesay.errors import SeeSayError, UserError
-from seesay.nodes.commands import (
-    cli_ask,
-    cli_bag,
-    cli_demo,
-    cli_doctor,
-    cli_explain,
-    cli_find,
-    cli_keys,
-    cli_launch,
-    cli_mcp,
-    cli_models,
-    cli_node,
-    cli_topic,
-)
 
-app = typer.Typer(
-    help="Name anything, see where it is in 3-D, know what to do next.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-cli_bag.add(app)
-cli_demo.add(app)
-cli_find.add(app)
-cli_ask.add(app)
-cli_launch.add(app)
-cli_topic.add(app)
-cli_node.add(app)
-cli_doctor.add(app)
-cli_explain.add(app)
-cli_models.add(app)
-cli_keys.add(app)
-cli_mcp.add(app)
+INTERRUPTED = 130
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        from seesay import __version__
-
-        typer.echo(f"seesay {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version and exit.")) -> None:
-    pass
-
-
-def _terminate(signum: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + signum)
+def run() -> None:
+    """The command as a process of its own: once it is over, nothing says anything more."""
+    try:
+        main()
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def main() -> None:
-    """Entry point. Exit status: 0 done, 1 not done, 2 bad input, 130 interrupted."""
+    """Run the command. Exit status: 0 done, 1 not done, 2 bad input, 130 interrupted."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
+        from seesay.nodes.commands.app import app
+
         app(prog_name="seesay")
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     except UserError as error:
         sys.exit(_complain(error, 2))
     except SeeSayError as error:
         sys.exit(_complain(error, 1))
 
 
+def _terminate(signum: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + signum)
+
+
 def _complain(error: Exception, status: int) -> int:
-    typer.echo(f"seesay: {' '.join(str(error).split())}", err=True)
+    sys.stderr.write(f"seesay: {' '.join(str(error).split())}\n")
     return status
 
 
 if __name__ == "__main__":
-    main()
+    run()

@@ -28,8 +28,8 @@ class Node:
     >>> for image in node.messages(node.subscribe(IMAGE.of(camera="front"))):      # doctest: +SKIP
     ...     node.publish(DETECTIONS, detector.detect(image.message, prompts))
 
-    active: whether the node may speak; cleared while it is deactivated. names: what the names of its topics and services mean.
-    session: the directory of the bus, None in memory.
+    active: whether the node may speak; cleared while it is deactivated. prepares: whether it has not been ready yet. names: what the
+    names of its topics and services mean. session: the directory of the bus, None in memory.
     """
 
     def __init__(self, name: str, bus: AnyBus, clock: NodeClock | None = None, names: Names | None = None) -> None:
@@ -42,6 +42,7 @@ class Node:
         self.active.set()
         self.log = logging.getLogger(f"seesay.node.{name}")
         self.parameters: Parameters | None = None
+        self.prepares = True
         self._status: tuple[State, str] = ("starting", "")
 
     @property
@@ -109,7 +110,11 @@ class Node:
         return Header(self.clock.now_ns(), frame_id=frame_id, clock=self.clock.name, source=source)
 
     def ready(self, message: str = "") -> None:
-        """Tell the supervisor that the node works, with a word on what it uses."""
+        """Tell the supervisor that the node works, with a word on what it uses.
+
+        From here on a stop only sets `stop`, and `run` returns by itself; before, KeyboardInterrupt is raised wherever it is.
+        """
+        self.prepares = False
         self.report("ready", message)
 
     def report(self, state: State, message: str = "") -> None:

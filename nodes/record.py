@@ -49,10 +49,13 @@ def run(node: Node, config: Config) -> None:
         except BagError as error:
             return TriggerReply(request.header, False, str(error))
 
+    node.log.info("getting ready to record")
     try:
         recorder = Recorder(node.bus, node.clock, path, choice, config.pictures, config.quality, *limits)
+        where = f"snapshots of {path}" if config.snapshot else str(path)
+        node.ready(where)
+        node.log.info("recording %s: %d topics so far%s", where, len(recorder.topics), _hindrance(node))
         node.bus.service(SNAPSHOT.of(node=node.name), snapshot)
-        node.ready(f"snapshots of {path}" if config.snapshot else str(path))
         with EffectiveParameters(node.bus, node.name, node.stop) as effective:
             while not node.stop.is_set():
                 node.active.wait()
@@ -65,3 +68,7 @@ def run(node: Node, config: Config) -> None:
         node.log.error("%s", error)
         node.report("failed", str(error))
         node.stop.wait()
+
+
+def _hindrance(node: Node) -> str:
+    return "; nothing before the simulated clock begins" if node.clock.now_ns() <= 0 else ""

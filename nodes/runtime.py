@@ -25,7 +25,7 @@ from seesay.config import from_mapping
 from seesay.errors import ConfigError, SeeSayError, UserError
 from seesay.nodes import logs
 from seesay.nodes.lifecycle import Lifecycle
-from seesay.nodes.lifetime import Lifetime
+from seesay.nodes.lifetime import INTERRUPTED, Lifetime
 from seesay.nodes.names import Names
 from seesay.nodes.node import Node, State
 from seesay.nodes.parameters import Parameters
@@ -78,7 +78,7 @@ def serve(
     """Run one node in this process until it is stopped; to be called in the main thread. Return the exit status.
 
     0: stopped or at its end; 2: an error of the user, told in one sentence; 1: an error of the program, with its traceback in the log;
-    3: it did not stop in time. parent: process id of the supervisor, whose end is the node's.
+    3: it did not stop in time; 130: it was stopped before it was ready. parent: process id of the supervisor, whose end is the node's.
     """
     lifetime, status = Lifetime(parent), 0
     try:
@@ -106,7 +106,7 @@ def _live(
         node.report("starting")
         heart.start()
         try:
-            status = _run(node, run, parameters)
+            status = _run(node, run, parameters, lifetime)
         finally:
             done.set()
             heart.join()
@@ -114,17 +114,21 @@ def _live(
             return status, node.parameters.next_config
         if status and lifetime.has_parent and not lifetime.stop.is_set():
             bus.publisher(NODE_STATUS).wait_for_subscribers(1, 1.0)
-        if not status:
+        if status in (0, INTERRUPTED):
             node.report("stopped")
         return status, None
 
 
-def _run(node: Node, run: str, parameters: Mapping[str, Any]) -> int:
+def _run(node: Node, run: str, parameters: Mapping[str, Any], lifetime: Lifetime) -> int:
     try:
-        module = load_node(run)
-        config = from_mapping(module.Config, parameters, f"node {node.name}")
-        node.parameters = Parameters(config, f"node {node.name}")
-        module.run(node, config)
+        with lifetime.interruptible(lambda: node.prepares):
+            module = load_node(run)
+            config = from_mapping(module.Config, parameters, f"node {node.name}")
+            node.parameters = Parameters(config, f"node {node.name}")
+            module.run(node, config)
+    except KeyboardInterrupt:
+        node.log.info("stopped before it was ready")
+        return INTERRUPTED
     except UserError as error:
         return _fail(node, str(error), USER_ERROR)
     except ModuleNotFoundError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import typer
 
 
@@ -19,6 +21,7 @@ def mcp(
     """
     from seesay.bus import Bus
     from seesay.errors import ConfigError
+    from seesay.nodes.lifetime import INTERRUPTED, Lifetime
     from seesay.nodes.sessions import running
 
     try:
@@ -26,4 +29,11 @@ def mcp(
     except ModuleNotFoundError as error:
         raise ConfigError(f"seesay mcp needs the Python package {error.name!r}: run pip install 'seesay[mcp]'") from error
     with Bus(running(session), "mcp") as bus:
+
+        def leave() -> None:
+            """The server would wait for a thread that waits for the next line."""
+            bus.close()
+            os._exit(INTERRUPTED)
+
+        Lifetime().on_stop(leave)
         make_server(bus, allow_act).run("stdio")

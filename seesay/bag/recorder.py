@@ -139,8 +139,10 @@ class Recorder:
             "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         }  # fmt: skip
         self._memory = _Memory(memory_bytes) if memory_bytes else None
-        self._writer = None if memory_bytes else self._open(path)
+        self._writer: BagWriter | None = None
         self.look()
+        if not memory_bytes:
+            self._writer = self._open(path)
 
     @property
     def bytes(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,7 @@ class _Open:
 class BagWriter:
     """A recording being made in the folder `path`, which must not exist yet.
 
+    If that cannot be begun, or is interrupted, nothing is left of it.
     records: named string maps that are repeated at the head of each file. max_bytes, max_seconds: when to begin the next file, 0 = never.
     What was written before the last `flush` survives the death of the process. Every method raises BagError, in one sentence, when the
     disk is full or files cannot be written; the files are then left whole up to the last flush.
@@ -49,7 +51,11 @@ class BagWriter:
         self._file: _Open | None = None
         with self._failing("made"):
             path.mkdir(parents=True)
-            self._begin()
+            try:
+                self._begin()
+            except BaseException:
+                shutil.rmtree(path, ignore_errors=True)
+                raise
 
     @property
     def bytes(self) -> int:

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from seesay.errors import ModelError
-from seesay.nodes.cli import app
+from seesay.nodes.commands.app import app
 
 ID = "google/owlvit-base-patch32"
 

@@ -193,6 +193,27 @@ def test_an_error_of_the_user_is_one_line_and_status_2(session: Path, arguments:
 
 
 @pytest.mark.usefixtures("sample_nodes")
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+def test_a_node_that_prepares_is_interrupted_without_complaint(session: Path, end: signal.Signals) -> None:
+    command = [sys.executable, "-m", "seesay.nodes.runtime", "sample_nodes.difficult", "--session", str(session)]
+    command += ["--config", '{"how": "slow"}']
+    with Bus(session, "test") as bus, subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        statuses = bus.subscriber(NODE_STATUS)
+        status = statuses.take(LONG)
+        assert status is not None
+        assert status.message.state == "starting"
+        process.send_signal(end)
+        _, output = process.communicate(timeout=LONG)
+        assert process.returncode == 130
+        assert [line.partition(" INFO ")[2] for line in output.splitlines()] == ["seesay.node.difficult: stopped before it was ready"]
+        while status is not None and status.message.state == "starting":
+            status = statuses.take(LONG)
+        assert status is not None
+        assert status.message.state == "stopped"
+    assert list(session.iterdir()) == []
+
+
+@pytest.mark.usefixtures("sample_nodes")
 def test_a_deaf_node_ends_by_force_with_its_stack_in_the_log(session: Path) -> None:
     command = [sys.executable, "-m", "seesay.nodes.runtime", "sample_nodes.difficult", "--session", str(session)]
     with Bus(session, "test") as bus, subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:

@@ -30,6 +30,12 @@ def run(node: Node, config: Config) -> None:
         raise SourceError("source: the camera is gone")
     if config.how == "short":
         return
+    if config.how == "slow":
+        try:
+            while True:
+                time.sleep(0.05)
+        except KeyboardInterrupt as error:   # as libraries do whose modules are being imported
+            raise ImportError("half imported") from error
     if config.how == "parent":
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
         node.ready(str(child.pid))
