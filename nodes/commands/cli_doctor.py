@@ -45,7 +45,8 @@ def view(
 ) -> None:
     """Show cameras with boxes and masks, objects, and the chart of each decision on a page of your browser, until Ctrl-C.
 
-    Only this host can open the page; from another: ssh -L 8090:localhost:8090 ROBOT.
+    Only this host can open the page, and only by the whole address that is printed: it holds a secret, new each time. From another host:
+    ssh -L 8090:localhost:8090 ROBOT.
     """
     from seesay.nodes.commands.live_server import run_view
 

@@ -14,7 +14,7 @@ async function follow(camera, figure) {
   let shown = figure.querySelector("img");
   for (;;) {
     try {
-      const answer = await fetch(`/camera/${camera}.jpg`, { cache: "no-store" });
+      const answer = await fetch(`camera/${camera}.jpg`, { cache: "no-store" });
       if (answer.ok) {
         const next = new Image();
         next.alt = shown.alt;
@@ -62,7 +62,7 @@ let decision = "";
 async function showDecision(state) {
   $("result").textContent = state.result;
   if (state.decision === decision || !state.decision) return;
-  const answer = await fetch("/decision.svg", { cache: "no-store" });
+  const answer = await fetch("decision.svg", { cache: "no-store" });
   if (!answer.ok) return;
   decision = state.decision;
   $("step").textContent = `Step ${state.step}: ${state.instruction}`;
@@ -73,7 +73,7 @@ async function showDecision(state) {
 async function main() {
   for (;;) {
     try {
-      const state = await (await fetch("/state.json", { cache: "no-store" })).json();
+      const state = await (await fetch("state.json", { cache: "no-store" })).json();
       $("title").textContent = `SeeSay: ${state.session}`;
       $("nodes").replaceChildren(...Object.entries(state.nodes).flatMap(([name, word]) => [element("span", `${name} `), element("b", word, word === "ready" ? "" : "off"), " \u00a0 "]));
       showCameras(state.cameras);

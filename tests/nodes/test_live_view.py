@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
@@ -125,9 +126,24 @@ def test_a_foreign_name_for_this_host_is_refused(view: LiveView) -> None:
     error.value.close()
 
 
+def test_only_the_whole_address_opens_anything(robot: Bus, view: LiveView) -> None:
+    robot.publisher(topics.IMAGE.of(camera="front")).send(picture(1, (20, 20, 200)))
+    until(view, lambda: view.jpeg("front") is not None)
+    with serving(view, 0) as address, serving(view, 0) as other:
+        assert get(address + "camera/front.jpg").headers["Content-Type"] == "image/jpeg"
+        port, secret = urlsplit(address).port, urlsplit(address).path.strip("/")
+        assert len(secret) >= 20
+        assert urlsplit(other).path.strip("/") != secret
+        for path in ("", "/", "/state.json", "/camera/front.jpg", f"/{secret[:-1]}/camera/front.jpg", f"/{'a' * 22}/state.json", "//",
+                     f"/{secret}%00/state.json", f"/x/{secret}/state.json", "/%C3%BC/"):   # fmt: skip
+            with pytest.raises(urllib.error.HTTPError, match="403") as error:
+                get(f"http://127.0.0.1:{port}{path}")
+            error.value.close()
+
+
 def test_a_port_that_is_taken_is_told(view: LiveView) -> None:
     with serving(view, 0) as address:
-        port = int(address.rstrip("/").rpartition(":")[2])
+        port = urlsplit(address).port or 0
         with pytest.raises(ConfigError, match=f"expected a free one, got {port}"), serving(view, port):
             pass
 
