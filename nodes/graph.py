@@ -16,13 +16,13 @@ from seesay.services import GRAPH
 TIMEOUT_S = 2.0
 
 
-def describe_ends(bus: AnyBus) -> GraphReply:
-    """Describe the publishers and subscribers of this process on `bus`."""
+def describe_ends(bus: AnyBus, run: str = "") -> GraphReply:
+    """Describe the publishers and subscribers of this process on `bus`; run: which node it runs."""
     publishers, subscribers = bus.ends()
     mismatches = tuple(f"{one.topic}: as {one.role}, {one.difference}" for one in bus.mismatches())
     header = Header(time.monotonic_ns())
     return GraphReply(
-        header, bus.node, os.getpid(), tuple(map(_publisher, publishers)), tuple(map(_subscriber, subscribers)), mismatches
+        header, bus.node, os.getpid(), tuple(map(_publisher, publishers)), tuple(map(_subscriber, subscribers)), mismatches, run
     )
 
 
@@ -53,7 +53,7 @@ def _publisher(end: Publisher[Any]) -> PublisherInfo:
 def _subscriber(end: Subscriber[Any]) -> SubscriberInfo:
     topic, stats = end.topic, end.stats
     return SubscriberInfo(
-        topic.name, topic.type.__name__, end.depth, topic.reliable, topic.deadline_s, topic.lease_s,
+        topic.name, topic.type.__name__, end.depth, topic.latched, topic.reliable, topic.deadline_s, topic.lease_s,
         stats.received, stats.dropped, stats.gaps, stats.torn, stats.invalid, stats.restarts, stats.late, stats.rate_hz, topic.rate_hz,
         stats.age_s, stats.age_p50_ms, stats.age_p99_ms, stats.stamp_age_p50_ms, stats.stamp_age_p99_ms, stats.publishers,
     )  # fmt: skip

@@ -20,14 +20,14 @@ ALLOWED = {"activate": ("inactive", "ready"), "deactivate": ("ready", "inactive"
 
 
 class Lifecycle:
-    """Serves NODE/lifecycle, NODE/parameters and NODE/graph of the node of this process on `bus`."""
+    """Serves NODE/lifecycle, NODE/parameters and NODE/graph of the node of this process, which runs `run`, on `bus`."""
 
-    def __init__(self, node: Node, bus: AnyBus) -> None:
+    def __init__(self, node: Node, bus: AnyBus, run: str = "") -> None:
         self.again = False
         self._node = node
         bus.service(LIFECYCLE.of(node=node.name), self._change)
         bus.service(PARAMETERS.of(node=node.name), self._parameters)
-        bus.service(GRAPH.of(node=node.name), lambda request: describe_ends(bus))
+        bus.service(GRAPH.of(node=node.name), lambda request: describe_ends(bus, run))
 
     def _change(self, request: LifecycleRequest) -> NodeStatus:
         node, transition = self._node, request.transition

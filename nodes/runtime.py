@@ -100,7 +100,7 @@ def _live(
     with Bus(session, name) as bus:
         node = Node(name, bus, SimClock(bus.subscriber(CLOCK)) if clock == "sim" else MonotonicClock(), names)
         lifetime.on_stop(node.end)
-        cycle = Lifecycle(node, bus)
+        cycle = Lifecycle(node, bus, run)
         done = threading.Event()
         heart = threading.Thread(target=_beat, args=(node, done), name="heartbeat", daemon=True)
         node.report("starting")

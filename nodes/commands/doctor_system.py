@@ -17,7 +17,7 @@ import psutil
 from seesay import keys, topics
 from seesay.bus import Bus
 from seesay.errors import KeyFileError, SeeSayError
-from seesay.messages import GraphReply
+from seesay.messages import GraphReply, LinkStatus
 from seesay.nodes import discovery, sessions
 from seesay.nodes.commands.check import Check
 from seesay.nodes.graph import ask_graph
@@ -25,6 +25,8 @@ from seesay.nodes.graph import ask_graph
 FRAME_BYTES = 1920 * 1080 * 3
 SKEW_S = 1.0
 LISTEN_S = 1.5
+GATEWAY = "gateway"   # the one node that may listen off loopback, with keys
+LOOPBACK = ("127.", "::1", "::ffff:127.")
 
 
 def host_checks() -> list[Check]:
@@ -45,7 +47,7 @@ def session_checks(name: str) -> list[Check]:
     graph = {node: reply for node, reply in replies.items() if reply is not None}
     return [
         _answers(name, replies), _agreement(name, graph), _losses(name, graph), _ports(name, graph),
-        *(_clock(name, status.peer, status.offset_error_ns, status.state) for status in {one.peer: one for one in statuses}.values()),
+        *(_clock(name, status) for status in {one.peer: one for one in statuses}.values()),
     ]  # fmt: skip
 
 
@@ -159,23 +161,22 @@ def _losses(session: str, graph: dict[str, GraphReply]) -> Check:
 
 def _ports(session: str, graph: dict[str, GraphReply]) -> Check:
     owners = {reply.pid: node for node, reply in graph.items()}
+    gateways = {reply.pid for reply in graph.values() if reply.run == GATEWAY}
     try:
         listening = [one for one in psutil.net_connections("tcp") if one.pid in owners and one.status == psutil.CONN_LISTEN]
     except psutil.Error:
         return Check(f"{session}: ports", True, "not to be seen by this user")
     names = sorted({f"{owners[one.pid]} at {one.laddr.ip}:{one.laddr.port}" for one in listening})
-    wild = [f"{owners[one.pid]} at {one.laddr.ip}:{one.laddr.port}" for one in listening if _is_open(one.laddr.ip, owners[one.pid])]
+    wild = sorted({f"{owners[one.pid]} at {one.laddr.ip}:{one.laddr.port}" for one in listening
+                   if one.pid not in gateways and not one.laddr.ip.startswith(LOOPBACK)})  # fmt: skip
     found = f"listening off loopback: {', '.join(wild)}" if wild else ", ".join(names) or "no node listens on the network"
     return Check(f"{session}: ports", not wild, found, "only gateways should: they ask for keys")
 
 
-def _is_open(address: str, node: str) -> bool:
-    return not address.startswith(("127.", "::1", "::ffff:127.")) and "gateway" not in node
-
-
-def _clock(session: str, peer: str, error_ns: int, state: str) -> Check:
-    good = state == "up" and error_ns < SKEW_S * 1e9
-    found = f"{state}, time known to {error_ns / 1e6:.1f} ms" if state == "up" else state
+def _clock(session: str, status: LinkStatus) -> Check:
+    peer, offset_ms, error_ms = status.peer, status.offset_ns / 1e6, status.offset_error_ns / 1e6
+    good = status.state == "up" and error_ms < 1e3 * SKEW_S
+    found = f"up, {offset_ms:+.1f} ms from ours, known to {error_ms:.1f} ms" if status.state == "up" else status.state
     return Check(f"{session}: clock of {peer}", good, found, f"see that {peer} runs and the network is fast: seesay topic echo link_status")
 
 

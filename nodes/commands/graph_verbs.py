@@ -85,7 +85,7 @@ def _qos(ends: list[Any], kind: str) -> list[str]:
         lines += [
             f"  Reliability: {'RELIABLE' if end.reliable else 'BEST_EFFORT'}",
             f"  History (Depth): KEEP_LAST ({end.depth})",
-            *([f"  Durability: {'TRANSIENT_LOCAL' if end.latched else 'VOLATILE'}"] if isinstance(end, PublisherInfo) else []),
+            f"  Durability: {'TRANSIENT_LOCAL' if end.latched else 'VOLATILE'}",
             f"  Deadline: {f'{end.deadline_s:g} s' if end.deadline_s else 'Infinite'}",
             f"  Liveliness lease duration: {end.lease_s:g} s",
         ]

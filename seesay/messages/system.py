@@ -160,6 +160,7 @@ class SubscriberInfo:
     topic: str
     type: str
     depth: int
+    latched: bool
     reliable: bool
     deadline_s: float
     lease_s: float
@@ -189,7 +190,10 @@ class GraphRequest:
 
 @dataclass(frozen=True, slots=True)
 class GraphReply:
-    """The ends of topics of a node's process `pid`, and where another end takes a topic for something else."""
+    """The ends of topics of a node's process `pid`, and where another end takes a topic for something else.
+
+    run: what the process runs, a file of nodes/ or a module; empty for a supervisor.
+    """
 
     header: Header
     node: str
@@ -197,3 +201,4 @@ class GraphReply:
     publishers: tuple[PublisherInfo, ...]
     subscribers: tuple[SubscriberInfo, ...]
     mismatches: tuple[str, ...] = ()
+    run: str = ""

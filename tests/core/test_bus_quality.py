@@ -47,6 +47,10 @@ def test_ends_that_agree_say_nothing(open_bus: OpenBus, caplog: pytest.LogCaptur
         (Topic("objects", ClockTick), "type"),
         (replace(OBJECTS, keep="all", depth=5), "keep"),
         (replace(OBJECTS, latched=True), "latching"),
+        (replace(OBJECTS, reliable=True), "reliability"),
+        (replace(OBJECTS, deadline_s=0.5), "deadline"),
+        (replace(OBJECTS, deadline_s=0.0), "deadline"),
+        (replace(OBJECTS, lease_s=0.5), "lease"),
     ],
 )
 def test_a_mismatch_is_said_at_both_ends(open_bus: OpenBus, caplog: pytest.LogCaptureFixture, other: Topic[Any], words: str) -> None:
