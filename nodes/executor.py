@@ -45,10 +45,10 @@ def run(node: Node, config: Config) -> None:
     arm = BusArm(node)
     workspace = Workspace(config.workspace_min, config.workspace_max)
     executor = SafeExecutor(ArmExecutor(arm, node.clock), workspace, config.goal_timeout_s, config.max_evidence_age_s, node.clock)
-    goals, stops = node.bus.subscriber(topics.SKILL_GOAL), StopOrders(node)
+    goals, cancels, stops = node.bus.subscriber(topics.SKILL_GOAL), node.bus.subscriber(topics.SKILL_CANCEL), StopOrders(node)
     node.ready()
     while not node.stop.is_set():
-        node.wait([arm.states, goals, stops.subscriber], 0.1)
+        node.wait([arm.states, goals, cancels, stops.subscriber], 0.1)
         for order in stops.news():
             if order.engaged:
                 executor.stop(order.reason)
@@ -56,6 +56,9 @@ def run(node: Node, config: Config) -> None:
                 executor.release()
         for goal in goals.take_all():
             executor.start(goal.message)
+        for cancel in cancels.take_all():
+            if cancel.message.goal_id == executor.running:
+                executor.cancel(cancel.message.reason)
         arm.states.take(0)
         report = executor.poll()
         if isinstance(report, SkillResult):

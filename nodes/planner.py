@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated, Literal
 
 from seesay import topics
 from seesay.config import between
-from seesay.messages import WithoutAnswer
+from seesay.messages import Instruction, WithoutAnswer
 from seesay.nodes.runtime import Node
 from seesay.planner.lengths import Length
 
@@ -17,7 +16,8 @@ from seesay.planner.lengths import Length
 class Config:
     """lm: "gemma3-270m", a Hugging Face id, a folder, a GGUF file or a server's URL#MODEL. score_all: score impossible options too, for
     reports. length: see planner/lengths.py. lookahead: how many of the best options are judged by the best step after them too. ask: how
-    often what is meant shall be among the options kept (0.8; 0: never ask); without_answer: what happens after ask_timeout_s."""
+    often what is meant shall be among the options kept (0.8; 0: never ask); without_answer: what happens after ask_timeout_s.
+    goal_timeout_s: for the executor to end one goal; longer than its own."""
 
     library: str = "tabletop"
     lm: str = "gemma3-270m"
@@ -28,6 +28,7 @@ class Config:
     max_steps: int = 16
     patience_s: float = 5.0
     timeout_s: float = 600.0
+    goal_timeout_s: float = 90.0
     ask: Annotated[float, between(0, 1)] = 0.0
     ask_timeout_s: float = 60.0
     without_answer: WithoutAnswer = "best"
@@ -36,10 +37,11 @@ class Config:
 def run(node: Node, config: Config) -> None:
     from seesay.nodes.planner_questions import PlannerQuestions, help_of
     from seesay.nodes.planner_services import PlannerServices
+    from seesay.nodes.planner_tasks import PlannerTasks
     from seesay.planner.backends import load_scorer
     from seesay.planner.saycan import SayCan
     from seesay.planner.skills import load_library
-    from seesay.planner.task import Act, End, Task
+    from seesay.planner.task import Task
 
     scorer = load_scorer(config.lm, length=config.length)
     library = load_library(config.library)
@@ -50,31 +52,22 @@ def run(node: Node, config: Config) -> None:
     objects, arm = node.bus.subscriber(topics.OBJECTS), node.bus.subscriber(topics.ARM_STATE)
     services = PlannerServices(node, saycan, objects, arm)
     questions = PlannerQuestions(node, services.model)
-    begin = partial(Task, max_steps=config.max_steps, patience_s=config.patience_s, timeout_s=config.timeout_s, help=help)
+
+    def begin(instruction: Instruction, now_ns: int) -> Task:
+        return Task(
+            instruction, saycan, now_ns, max_steps=config.max_steps, patience_s=config.patience_s, timeout_s=config.timeout_s,
+            goal_timeout_s=config.goal_timeout_s, help=help,
+        )  # fmt: skip
+
+    tasks = PlannerTasks(node, begin, services.model)
     node.ready(config.lm)
-    task: Task | None = None
     while not node.stop.is_set():
-        questions.follow(task)
+        questions.follow(tasks.task)
         node.wait([instructions, results, objects], 0.2)
-        for received in instructions.take_all():
-            if task is not None:
-                node.publish(topics.TASK_RESULT, task.cancel("a new instruction came", node.clock.now_ns()).result)
-            task = begin(received.message, saycan, node.clock.now_ns())
+        for instruction in instructions.take_all():
+            tasks.order(instruction.message)
         for result in results.take_all():
-            if task is not None:
-                task.report(result.message, node.clock.now_ns())
+            tasks.report(result.message)
         objects.take(0)
-        if task is None:
-            continue
         seen, gripper = objects.latest(), arm.latest()
-        with services.model:
-            move = task.advance(seen.message if seen else None, node.clock.now_ns(), gripper.message if gripper else None)
-        if isinstance(move, Act | End) and move.step is not None:
-            node.publish(topics.PLAN_STEP, move.step)
-        if isinstance(move, Act):
-            node.log.info("step %d in %.0f ms: %s", move.step.step, move.step.decision_ms, move.goal.phrase)
-            node.publish(topics.SKILL_GOAL, move.goal)
-        elif isinstance(move, End):
-            node.log.info("%s: %s", move.result.outcome, move.result.message)
-            node.publish(topics.TASK_RESULT, move.result)
-            task = None
+        tasks.advance(seen.message if seen else None, gripper.message if gripper else None)

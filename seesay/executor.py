@@ -107,9 +107,9 @@ class SafeExecutor:
         return bool(self.stop_reason)
 
     @property
-    def busy(self) -> bool:
-        """Whether a goal runs."""
-        return self._goal is not None
+    def running(self) -> str:
+        """Id of the goal that runs, empty if none does."""
+        return "" if self._goal is None else self._goal.id
 
     def start(self, goal: SkillGoal) -> None:
         """Begin a goal, or refuse it: `poll` then returns its result (stopped, unreachable, stale, or failed while another goal runs)."""

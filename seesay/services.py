@@ -69,11 +69,13 @@ SCORE = Service("score", m.ScoreRequest, m.Scores, idempotent=True)
 PLAN = Service("plan", m.PlanRequest, m.Plan, idempotent=True)
 QUESTION = Service("question", m.QuestionRequest, m.OpenQuestion, idempotent=True)
 ANSWER = Service("answer", m.Answer, m.Question)
+CANCEL = Service("cancel", m.CancelRequest, m.TaskResult)
 
 SERVICES: dict[str, Service[Any, Any]] = {
     service.name: service
     for service in (
         PARAMETERS, LIFECYCLE, GRAPH, SNAPSHOT, PROMPTS, ENCODE, ASK, OBJECTS, AFFORDANCES, SCORE, PLAN, QUESTION, ANSWER,
+        CANCEL,
     )
 }
 

@@ -97,6 +97,7 @@ INSTRUCTION = Topic("instruction", m.Instruction, keep="all", depth=16, latched=
 PLAN_STEP = Topic("plan_step", m.PlanStep, keep="all", depth=100, reliable=True)
 QUESTION = Topic("question", m.Question, keep="all", depth=16, latched=True, reliable=True)
 SKILL_GOAL = Topic("skill_goal", m.SkillGoal, keep="all", depth=16, reliable=True)
+SKILL_CANCEL = Topic("skill_cancel", m.SkillCancel, keep="all", depth=16, reliable=True)
 SKILL_FEEDBACK = Topic("skill_feedback", m.SkillFeedback, keep="all", depth=100)
 SKILL_RESULT = Topic("skill_result", m.SkillResult, keep="all", depth=16, reliable=True)
 TASK_RESULT = Topic("task_result", m.TaskResult, keep="all", depth=16, latched=True, reliable=True)
@@ -112,8 +113,8 @@ TOPICS: dict[str, Topic[Any]] = {
     topic.name: topic
     for topic in (
         IMAGE, DEPTH, CAMERA_INFO, TRANSFORMS, CLOCK, PROMPTS, PROMPT_ACK, DETECTIONS, EMBEDDINGS, MASKS, OBJECTS, INSTRUCTION,
-        PLAN_STEP, QUESTION, SKILL_GOAL, SKILL_FEEDBACK, SKILL_RESULT, TASK_RESULT, TASK_VERDICT, EMERGENCY_STOP, ARM_COMMAND,
-        ARM_STATE, LAUNCH_STATUS, LINK_STATUS, NODE_STATUS,
+        PLAN_STEP, QUESTION, SKILL_GOAL, SKILL_CANCEL, SKILL_FEEDBACK, SKILL_RESULT, TASK_RESULT, TASK_VERDICT, EMERGENCY_STOP,
+        ARM_COMMAND, ARM_STATE, LAUNCH_STATUS, LINK_STATUS, NODE_STATUS,
     )
 }  # fmt: skip
 

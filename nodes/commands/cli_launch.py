@@ -1,4 +1,4 @@
-"""`seesay launch`, `run`, `do`, `answer` and `stop`: start a system, and tell it what to do."""
+"""`seesay launch`, `run`, `do`, `answer`, `cancel` and `stop`: start a system, and tell it what to do."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ def add(app: typer.Typer) -> None:
     app.command(name="run")(run)
     app.command(name="do")(do)
     app.command(name="answer")(answer)
+    app.command(name="cancel")(cancel)
     app.command(name="stop")(stop)
 
 
@@ -63,7 +64,7 @@ def do(
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object at the end instead of tables."),
     session: str = SESSION,
 ) -> None:
-    """Give an instruction to the planner of a running system. Exit status: 0 done, 1 not done, 2 refused."""
+    """Give an instruction to the planner of a running system. Ctrl-C cancels it. Exit status: 0 done, 1 not done, 2 refused."""
     from seesay.nodes.commands.telling import give_instruction
 
     raise typer.Exit(give_instruction(instruction, wait, timeout, as_json, session))
@@ -81,6 +82,20 @@ def answer(
     from seesay.nodes.commands.answering import answer_question
 
     raise typer.Exit(answer_question(reply, as_json, session))
+
+
+def cancel(
+    reason: str = typer.Option("asked for on the command line", help="Why."),
+    as_json: bool = typer.Option(False, "--json", help="Print the task's result as one JSON object."),
+    session: str = SESSION,
+) -> None:
+    """End the task of a running system in good order: the arm holds where it is and keeps what it holds. The next instruction may follow.
+
+    Exit status: 0 ended, 2 none runs.
+    """
+    from seesay.nodes.commands.telling import cancel_task
+
+    raise typer.Exit(cancel_task(reason, as_json, session))
 
 
 def stop(

@@ -1,4 +1,4 @@
-"""What the commands `seesay do` and `seesay stop` say to a running system."""
+"""What the commands `seesay do`, `seesay cancel` and `seesay stop` say to a running system."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from rich.console import Console
 from seesay import topics
 from seesay.bus import Bus, Publisher
 from seesay.errors import BusError, UserError
-from seesay.messages import EmergencyStop, Header, Instruction, TaskResult
+from seesay.messages import CancelRequest, EmergencyStop, Header, Instruction, TaskResult
 from seesay.nodes import sessions
-from seesay.nodes.commands.answering import show_question
+from seesay.nodes.commands.answering import planner_session, show_question, tell_planner
 from seesay.nodes.commands.tables import step_table
 from seesay.nodes.plain import dumps
 from seesay.nodes.stop_orders import keep_stop
+from seesay.services import CANCEL
 
 FIND_S = 5.0
 STATUS = {"done": 0, "refused": 2}
@@ -39,20 +40,33 @@ def give_instruction(text: str, wait: bool, timeout: float, as_json: bool, sessi
         questions = bus.subscriber(topics.QUESTION)
         _send(bus.publisher(topics.INSTRUCTION), instruction, "planner")
         until = time.monotonic() + timeout
-        while wait and time.monotonic() < until:
-            bus.wait([steps, questions, ends], min(1.0, until - time.monotonic()))
-            for question in (received.message for received in questions.take_all()):
-                if question.instruction_id == instruction.id and not as_json:
-                    show_question(console, question)
-            for step in (received.message for received in steps.take_all()):
-                if step.instruction_id == instruction.id and not as_json:
-                    console.print(step_table(step))
-            for end in (received.message for received in ends.take_all()):
-                if end.instruction_id == instruction.id:
-                    return _end(end, as_json)
+        try:
+            while wait and time.monotonic() < until:
+                bus.wait([steps, questions, ends], min(1.0, until - time.monotonic()))
+                for question in (received.message for received in questions.take_all()):
+                    if question.instruction_id == instruction.id and not as_json:
+                        show_question(console, question)
+                for step in (received.message for received in steps.take_all()):
+                    if step.instruction_id == instruction.id and not as_json:
+                        console.print(step_table(step))
+                for end in (received.message for received in ends.take_all()):
+                    if end.instruction_id == instruction.id:
+                        return _end(end, as_json)
+        except KeyboardInterrupt:
+            end = tell_planner(bus, CANCEL, CancelRequest(Header(time.monotonic_ns()), instruction.id, "Ctrl-C"))
+            sys.stderr.write(f"seesay: {end.outcome}\n")
+            raise
     if wait:
         sys.stderr.write(f"seesay: no result within {timeout:g} s; the planner goes on\n")
     return 1 if wait else 0
+
+
+def cancel_task(reason: str, as_json: bool, session: str) -> int:
+    """End the task of the planner, whoever gave it, and show how it ended. Raises UserError if none runs."""
+    with Bus(planner_session(session), f"cancel-{os.getpid()}") as bus:
+        end = tell_planner(bus, CANCEL, CancelRequest(Header(time.monotonic_ns()), "", reason))
+    _end(end, as_json)
+    return 0
 
 
 def emergency_stop(engaged: bool, reason: str, session: str) -> int:

@@ -23,7 +23,9 @@ from seesay.topics import CLOCK, Topic
 
 TICK_S = 0.025
 JUMP_NS = 1_000_000_000
-NOT_UNASKED = ("arm/command", "clock", "emergency_stop", "instruction", "launch_status", "link_status", "node_status", "skill_goal")
+NOT_UNASKED = (
+    "arm/command", "clock", "emergency_stop", "instruction", "launch_status", "link_status", "node_status", "skill_cancel", "skill_goal"
+)  # fmt: skip
 
 
 class Time(Protocol):

@@ -58,6 +58,15 @@ class SkillGoal:
 
 
 @dataclass(frozen=True, slots=True)
+class SkillCancel:
+    """Ends the goal of that id in good order, if it runs; its result, `cancelled`, comes as usual."""
+
+    header: Header
+    goal_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class SkillFeedback:
     """Progress of a running goal, `progress` in [0, 1]."""
 

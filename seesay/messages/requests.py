@@ -173,6 +173,15 @@ class OpenQuestion:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelRequest:
+    """Asks the planner to end a task now; an empty id means the one at hand. The reason is a sentence for people."""
+
+    header: Header
+    instruction_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A person's reply to a question: the number of an option (from 1), words that only one option has, or `none`."""
 

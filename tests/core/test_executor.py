@@ -57,10 +57,10 @@ def test_a_good_goal_runs_and_its_reports_pass() -> None:
     executor.start(goal())
     feedback = SkillFeedback(Header(0), "g1", "closing", 0.5)
     inner.reports = [feedback, result("g1")]
-    busy = [executor.busy]
+    busy = [executor.running]
     assert executor.poll() is feedback
     assert outcome(executor.poll()) == "succeeded"
-    assert [*busy, executor.busy] == [True, False]
+    assert [*busy, executor.running] == [goal().id, ""]
     assert executor.poll() is None
     assert inner.told == ["start g1"]
 
