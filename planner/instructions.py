@@ -18,8 +18,13 @@ _EXCEPTIONS = frozenset(["not", "no", "except", "without", "but", "nothing", "ne
 
 
 def check_instruction(text: str, library: Library) -> str:
-    """The cleaned instruction. Raises SkillError if it names nothing that the library has, or a coloured thing that it has not."""
+    """The cleaned instruction. Raises SkillError if it names nothing that the library has, or a coloured thing that it has not.
+
+    A robot that can search takes all words: what "something fizzy" means is for the language model to say.
+    """
     line = clean_instruction(text)
+    if searchable(library):
+        return line
     words = _words(line)
     known = {word for name in library.prompts() for word in name.split()} | {name.split()[-1] for name in library.places}
     things = ", ".join(library.prompts())
@@ -30,6 +35,13 @@ def check_instruction(text: str, library: Library) -> str:
     if not known.intersection(map(_singular, words)):
         raise SkillError(f"the instruction {line!r} names nothing that the skills of {library.name} know: name one of {things}")
     return line
+
+
+def searchable(library: Library) -> frozenset[str]:
+    """Names of what a skill can search for, which therefore need not be seen."""
+    searches = {skill.name: skill.searches for skill in library.skills}
+    found = (option.arguments.get(searches.get(option.skill, "")) for option in library.candidates())
+    return frozenset(name for name in found if name)
 
 
 def named_objects(text: str, library: Library) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from seesay.planner.binding import option_of
 from seesay.planner.checking import Checking
 from seesay.planner.expansion import Unseen
 from seesay.planner.explain import closest
-from seesay.planner.instructions import check_instruction, still_named
+from seesay.planner.instructions import check_instruction, searchable, still_named
 from seesay.planner.moves import Act, End, Move, Wait
 from seesay.planner.prompt import StepRecord
 from seesay.planner.reading import read
@@ -84,6 +84,7 @@ class Task:
         self._unclear: Agenda | None = None
         self._anchors = Anchors()
         self._check = verify
+        self._searchable = searchable(saycan.library)
         self._checking = Checking(saycan.library)
         self._asking = Asking(help)
         for record in history:
@@ -149,7 +150,7 @@ class Task:
         missing = self._understand(objects)
         if self._verify(objects):
             return Wait(f"looking again whether this had its effect: {self.history[-1].phrase}")
-        missing = missing or [name for name in self._wanted(objects) if not _seen(objects, name)]
+        missing = missing or [name for name in self._wanted(objects) if name not in self._searchable and not _seen(objects, name)]
         if missing:
             return self._look_for(missing, objects, now_ns)
         return self._decide(objects, now_ns, gripper)
@@ -230,9 +231,9 @@ class Task:
         if self._agenda:
             try:
                 self._agenda.update(objects)
-            except Unseen as unseen:
-                return [str(unseen)]
-            except Unclear:
+            except (Unclear, Unseen) as error:
+                if isinstance(error, Unseen) and not self._searchable:
+                    return [str(error)]
                 self._unclear, self._agenda = self._agenda, None
         return []
 

@@ -1,0 +1,61 @@
+"""The whole loop in SayCan's kitchen: what is named lies elsewhere, and is searched for."""
+
+from __future__ import annotations
+
+import pytest
+
+from seesay.messages import SkillResult
+from seesay.planner.language import ScriptedScorer
+from seesay.planner.saycan import SayCan
+from seesay.planner.skills import load_library
+from seesay.planner.task import Act, End, Task
+from seesay.sim.kitchen import Kitchen, KitchenExecutor, State
+from tests.planner.things import order
+
+PLAN = ("find a coke can", "pick up the coke can", "bring it to you", "put down the coke can", "done")
+
+
+def says(context: str, phrase: str) -> float:
+    """Wants the first step of the plan that does not stand in the dialogue as done."""
+    lines = context.rpartition("Robot: ")[2].splitlines()
+    done = {line.partition(". ")[2] for line in lines}
+    return -0.1 if phrase == next(step for step in PLAN if step not in done) else -12.0
+
+
+def run(text: str, kitchen: Kitchen, most: int = 20) -> tuple[End, list[str]]:
+    """The end of the task, and its steps."""
+    executor = KitchenExecutor(kitchen)
+    task, steps = Task(order(text), SayCan(load_library("kitchen"), ScriptedScorer(says)), kitchen.time_ns), list[str]()
+    for _ in range(most):
+        move = task.advance(kitchen.look(), kitchen.time_ns, kitchen.arm_state())
+        if isinstance(move, End):
+            return move, steps
+        if isinstance(move, Act):
+            executor.start(move.goal)
+            result = executor.poll()
+            assert isinstance(result, SkillResult)
+            steps.append(move.goal.phrase)
+            task.report(result, kitchen.time_ns)
+        else:
+            kitchen.time_ns += 1_000_000_000
+    pytest.fail("the task did not end")
+
+
+@pytest.mark.parametrize("text", ["Bring me the coke can.", "Bring me something fizzy.", "move the coke can to the user"])
+def test_what_lies_elsewhere_is_found_and_brought(text: str) -> None:
+    kitchen = Kitchen(State("table", (("coke can", "far counter"), ("apple", "table"))))
+    end, steps = run(text, kitchen)
+    assert (end.result.outcome, end.result.message, steps) == ("done", "done after 4 steps", list(PLAN[:4]))
+    assert kitchen.state.where["coke can"] == "user"
+
+
+def test_what_is_nowhere_ends_after_failures_in_a_row() -> None:
+    end, steps = run("Bring me the coke can.", Kitchen(State("table", (("apple", "table"),))))
+    assert (end.result.outcome, steps) == ("failed", ["find a coke can"] * 3)
+    assert "there is no coke can anywhere" in end.result.message
+
+
+@pytest.mark.parametrize("text", ["", "...", "x" * 500])
+def test_words_that_are_none_are_refused(text: str) -> None:
+    end, steps = run(text, Kitchen(State("table", (("apple", "table"),))))
+    assert (end.result.outcome, steps) == ("refused", [])
