@@ -22,7 +22,7 @@ import numpy as np
 from mcap.writer import Writer
 
 from seesay import codec, keys, masks, messages
-from seesay._link import STAMPS, Greeting, head, read_head, read_reason, read_stamps, read_wanted, wanted
+from seesay._link import STAMPS, Greeting, head, names, read_head, read_names, read_reason, read_stamps
 from seesay._pictures import compress, decompress
 from seesay.bag._definitions import schema_text
 from seesay.bag.coder import Coder
@@ -158,8 +158,8 @@ def _link(data: bytes) -> None:
     kind, _, _ = read_head(parts[0])
     if kind in b"PQ":
         read_stamps(parts)
-    elif kind == b"W":
-        read_wanted(parts)
+    elif kind in b"WL":
+        read_names(parts)
     elif kind == b"B":
         assert read_reason(parts).isprintable()
 
@@ -257,7 +257,7 @@ _EXAMPLES: dict[str, Callable[[], list[bytes]]] = {
     ],
     "call": lambda: [CallHead(kind, bytes(16), 5, 1, "why").pack() for kind in Kind],
     "link": lambda: [
-        join([head(b"P"), STAMPS.pack(1, 2, 3)]), join(wanted(["prompts", "camera/front/image"])), join([head(b"B"), b"\x1b[31mgone"]),
+        join([head(b"P"), STAMPS.pack(1, 2, 3)]), join(names(b"W", ["prompts", "camera/front/image"])), join([head(b"B"), b"\x1b[31mgone"]),
         join([head(b"M", 7, "prompts"), b"x"]),
     ],
     "greeting": lambda: [bytes(Greeting.of(TOPICS.values()).parts()[1]), json.dumps({"version": 1, "schema": 1, "offers": {}}).encode()],

@@ -101,6 +101,12 @@ class Outlet:
                 if int(self.socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
                     self._answer()
 
+    def tell_life(self) -> None:
+        """As `Transmitter.tell_life`."""
+        with self._lock:
+            if not self._closed:
+                self._say(BEAT if self.publisher.lives else FAREWELL)
+
     def answer(self) -> None:
         """Let subscribers come and go."""
         with self._lock:
@@ -110,7 +116,7 @@ class Outlet:
         """Give a sign of life unless there was one."""
         with self._lock:
             if time.monotonic() - self._spoke > BEAT_S and self.publisher.subscribers:
-                self._say(BEAT)
+                self._say(BEAT if self.publisher.lives else FAREWELL)
                 self._answer()
             if self.server is not None:
                 self.server.settle()
@@ -178,6 +184,8 @@ class Outlet:
             if joined:
                 self._say(BEAT)
                 self._repeat()
+                if not self.publisher.lives:
+                    self._say(FAREWELL)
             self.publisher.count_subscriber(1 if joined else -1)
 
     def _repeat(self) -> None:

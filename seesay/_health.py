@@ -145,8 +145,13 @@ class Health:
             self._received, self.dropped, self._gaps, self.torn, self.invalid, self._restarts, now - arrivals[-1] if arrivals else None,
             *_percentiles_ms(self._ages_ns), *_percentiles_ms(self._stamp_ages_ns),
             rate, wanted == 0 or rate >= 0.8 * wanted, self._late + self._overdue(now),
-            {node: now < peer.alive_until for node, peer in self._peers.items()},
+            self.publishers(),
         )  # fmt: skip
+
+    def publishers(self) -> dict[str, bool]:
+        """Whom it heard of, and whether they live."""
+        now = time.monotonic()
+        return {node: now < peer.alive_until for node, peer in self._peers.items()}
 
     def _overdue(self, now: float) -> bool:
         return bool(self._topic.deadline_s and self._arrivals and now - self._arrivals[-1] > self._topic.deadline_s)

@@ -4,6 +4,7 @@ Every message begins with a part of one letter, a number (u64, little-endian) an
 
     H  greeting, part 1: JSON {"version", "schema", "offers": {topic: type}}      W  part 1: JSON list of the topics wanted
     M  message `number` of a topic, then the parts of `seesay.codec`              A  message `number` is acknowledged
+    L  part 1: JSON list of those topics whose publishers live, now and then, and at any change
     P  ping of the dialer, number 1 once it has been greeted, part 1: three i64, its stamp, offset and error
     Q  answer, part 1: three i64, stamps as in NTP
     B  end, part 1: a sentence that says why
@@ -41,7 +42,7 @@ from seesay.topics import Topic, find
 
 _log = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 MAX_JSON_BYTES = 64 << 10
 MAX_OFFERS = 256
 MAX_LATCHED = 1024
@@ -124,17 +125,17 @@ class Greeting:
         return chosen, strange
 
 
-def wanted(names: Iterable[str]) -> list[Part]:
-    """The message that asks for topics."""
-    return [head(b"W"), json.dumps(sorted(names)).encode()]
+def names(kind: bytes, topics: Iterable[str]) -> list[Part]:
+    """A message that lists topics: those that are wanted (W), or that live (L)."""
+    return [head(kind), json.dumps(sorted(topics)).encode()]
 
 
-def read_wanted(parts: Sequence[Part]) -> list[str]:
-    """The topics that the other end asks for. Raises WireError."""
-    names = _read_json(parts)
-    if not isinstance(names, list) or len(names) > MAX_OFFERS or not all(isinstance(name, str) for name in names):
-        raise WireError(f"wanted: expected at most {MAX_OFFERS} names")
-    return names
+def read_names(parts: Sequence[Part]) -> list[str]:
+    """The topics that the other end lists. Raises WireError."""
+    topics = _read_json(parts)
+    if not isinstance(topics, list) or len(topics) > MAX_OFFERS or not all(isinstance(name, str) for name in topics):
+        raise WireError(f"names: expected at most {MAX_OFFERS} topics")
+    return topics
 
 
 def read_reason(parts: Sequence[Part]) -> str:
@@ -210,12 +211,14 @@ class Flow:
 class Link:
     """One peer that has greeted us.
 
-    taking: the topics we want of it. flows: those that it wants of us, once it has `asked`. offset_ns: its clock minus ours.
+    taking: the topics we want of it. living: those of them whose publishers live there. flows: those that it wants of us, once it has
+    `asked`. offset_ns: its clock minus ours.
     """
 
     route: bytes
     peer: str
     taking: set[str]
+    living: set[str] = field(default_factory=set)
     flows: dict[str, Flow] = field(default_factory=dict)
     asked: bool = False
     heard: float = field(default_factory=time.monotonic)

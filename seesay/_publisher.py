@@ -34,6 +34,10 @@ class Transmitter(Protocol):
         """Send a message. With a slot, its array buffer is there already, and the slot is committed."""
         ...
 
+    def tell_life(self) -> None:
+        """Tell subscribers at once whether the publisher lives."""
+        ...
+
 
 class Publisher(Generic[M]):
     """Sends the messages of one topic; any thread may call it. Made by a bus."""
@@ -44,6 +48,7 @@ class Publisher(Generic[M]):
         self.sequence = 0
         self.subscribers = 0
         self.node = node
+        self.lives = True
         self.differences: dict[str, str] = {}
         self._condition = condition
         self._transmitter = transmitter
@@ -74,6 +79,12 @@ class Publisher(Generic[M]):
         if encoding not in PIXELS or height < 1 or width < 1 or height * width > MAX_PICTURE_PIXELS:
             raise MessageError(f"loan: expected 1 to {MAX_PICTURE_PIXELS} pixels of {', '.join(PIXELS)}, got {height}x{width} {encoding!r}")
         return Loan(self._transmitter, self._send, height, width, encoding, header)
+
+    def pass_on_life(self, lives: bool) -> None:
+        """For who publishes what comes from elsewhere: subscribers count this publisher as alive only while the origin `lives`."""
+        if lives != self.lives:
+            self.lives = lives
+            self._transmitter.tell_life()
 
     def wait_for_subscribers(self, count: int = 1, timeout: float | None = None) -> bool:
         """Wait until `count` subscribers are there; tell whether they are."""

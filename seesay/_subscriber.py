@@ -139,6 +139,12 @@ class Subscriber(Generic[M]):
         with self.gate.lock:
             return self._health.stats()
 
+    @property
+    def publishers(self) -> dict[str, bool]:
+        """As `stats.publishers`: who was heard of, and whether it lives."""
+        with self.gate.lock:
+            return self._health.publishers()
+
     def deliver(self, head: Envelope, buffers: Sequence[Part], place: SlotView | None = None, lease_s: float | None = None) -> None:
         """For a transport: take in one message: its envelope with its array buffers or with their `place`.
 

@@ -49,7 +49,8 @@ class MemoryBus:
     def publisher(self, topic: Topic[M]) -> Publisher[M]:
         check_name("topic", topic.name)
         if topic.name not in self._publishers:
-            publisher = Publisher(topic, self.node, self._gate.condition, _Line(topic, self._hub))
+            line = _Line(topic, self._hub)
+            publisher = line.publisher = Publisher(topic, self.node, self._gate.condition, line)
             self._publishers[topic.name] = publisher
             self._hub.add_publisher(publisher)
         return self._publishers[topic.name]
@@ -109,6 +110,8 @@ class MemoryBus:
 class _Line:
     """The `Transmitter` of a publisher. A loan is an array of its own, which the receivers then share."""
 
+    publisher: Publisher[Any]
+
     def __init__(self, topic: Topic[Any], hub: _Hub) -> None:
         self._topic = topic
         self._hub = hub
@@ -118,6 +121,9 @@ class _Line:
 
     def transmit(self, head: Envelope, parts: Sequence[Part], slot: Slot | None) -> None:
         self._hub.send(self._topic, head.carrying(parts[0]), parts[1:])
+
+    def tell_life(self) -> None:
+        self._hub.tell_life(self.publisher)
 
 
 class _Hub:
@@ -137,6 +143,12 @@ class _Hub:
             for subscriber in self._subscribers:
                 if subscriber.topic.name == topic.name:
                     subscriber.deliver(envelope, buffers, lease_s=math.inf)
+
+    def tell_life(self, publisher: Publisher[Any]) -> None:
+        with self._lock:
+            for subscriber in self._subscribers:
+                if subscriber.topic.name == publisher.topic.name:
+                    _tell_life(publisher, subscriber)
 
     def endpoints(self) -> list[tuple[str, str]]:
         with self._lock:
@@ -177,4 +189,10 @@ def _introduce(publisher: Publisher[Any], subscriber: Subscriber[Any]) -> None:
     if publisher.topic.name == subscriber.topic.name:
         publisher.count_subscriber(1)
         publisher.meet(Terms.of(subscriber.node, subscriber.topic))
-        subscriber.hear(publisher.envelope(), Terms.of(publisher.node, publisher.topic), math.inf)
+        _tell_life(publisher, subscriber)
+
+
+def _tell_life(publisher: Publisher[Any], subscriber: Subscriber[Any]) -> None:
+    subscriber.hear(publisher.envelope(), Terms.of(publisher.node, publisher.topic), math.inf)
+    if not publisher.lives:
+        subscriber.part(publisher.envelope())

@@ -2,7 +2,8 @@
 
 One side listens, the other names its address; both then offer topics and take topics, over the same connection. Pictures travel coded
 (`seesay._pictures`), everything else as it is. The dialing side estimates how far the two hosts' clocks are apart and moves the stamps
-of all messages, in both directions, so that ages are right on both hosts.
+of all messages, in both directions, so that ages are right on both hosts. A topic lives on the other host as long as its publishers here
+and the connection do.
 """
 
 from __future__ import annotations
@@ -13,25 +14,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from seesay import _link as protocol
 from seesay._bus_remote import RemoteSocket
 from seesay._clock_offset import OffsetEstimate
-from seesay._link import (
-    MAX_LATCHED,
-    STAMPS,
-    Flow,
-    Greeting,
-    Inbox,
-    Link,
-    head,
-    keep_latched,
-    pack,
-    read_head,
-    read_reason,
-    read_stamps,
-    read_wanted,
-    unpack,
-    wanted,
-)  # fmt: skip
+from seesay._link import Flow, Greeting, Inbox, Link
+from seesay._relay import Relay, living
 from seesay.codec import Part
 from seesay.errors import BusError, SeeSayError, WireError
 from seesay.keys import KeyPair
@@ -66,6 +53,8 @@ class Gateway:
         self._offer = {topic.name: topic for topic in offer}
         self._latched: dict[str, dict[tuple[str, str], Received[Any]]] = {}
         self._inboxes: dict[str, Inbox] = {}
+        self._relay = Relay(bus)
+        self._living: list[str] = []
         self._links: dict[bytes, Link] = {}
         self._changed = threading.Condition()
         self._clock = OffsetEstimate()
@@ -109,7 +98,7 @@ class Gateway:
                 return
             self._closed = True
             for route in self._links:
-                self._send(route, [head(b"B"), b"the other gateway stopped"])
+                self._send(route, [protocol.head(b"B"), b"the other gateway stopped"])
             self._changed.notify_all()
         for inbox in self._inboxes.values():
             inbox.wake()
@@ -123,20 +112,20 @@ class Gateway:
     def received(self, route: bytes, peer: str, parts: list[Part]) -> None:
         peer = peer or self._dialing
         try:
-            kind, number, topic = read_head(parts[0])
+            kind, number, topic = protocol.read_head(parts[0])
             link = self._links.get(route)
             if kind == b"P":
                 self._answer(route, link, parts)
                 if number and link is None:
-                    self._send(route, [head(b"B"), b"you have not greeted"])
+                    self._send(route, [protocol.head(b"B"), b"you have not greeted"])
             elif kind == b"Q":
                 self._measure(parts)
             elif kind == b"H":
                 self._greet(route, peer, parts)
             elif kind == b"B":
-                self._part(link, read_reason(parts))
+                self._part(link, protocol.read_reason(parts))
             elif link is None:
-                self._send(route, [head(b"B"), b"you have not greeted"])
+                self._send(route, [protocol.head(b"B"), b"you have not greeted"])
             else:
                 link.heard = time.monotonic()
                 self._continue(link, kind, number, topic, parts)
@@ -156,18 +145,19 @@ class Gateway:
             self._socket.reset()
         if now - self._pinged > (_PING_S if self._links or self._refusal else 0.0):
             self._pinged = now
-            self._send(b"", [head(b"P", len(self._links)), STAMPS.pack(self._now_ns(), self._clock.offset_ns, self._clock.error_ns)])
+            stamps = protocol.STAMPS.pack(self._now_ns(), self._clock.offset_ns, self._clock.error_ns)
+            self._send(b"", [protocol.head(b"P", len(self._links)), stamps])
 
     def _answer(self, route: bytes, link: Link | None, parts: Sequence[Part]) -> None:
         arrived = self._now_ns()
-        sent, offset, error = read_stamps(parts)
-        self._send(route, [head(b"Q"), STAMPS.pack(sent, arrived, self._now_ns())])
+        sent, offset, error = protocol.read_stamps(parts)
+        self._send(route, [protocol.head(b"Q"), protocol.STAMPS.pack(sent, arrived, self._now_ns())])
         if link:
             link.heard, link.offset_ns, link.offset_error_ns = time.monotonic(), -offset, error
 
     def _measure(self, parts: Sequence[Part]) -> None:
         now = self._now_ns()
-        self._clock.add(*read_stamps(parts), now)
+        self._clock.add(*protocol.read_stamps(parts), now)
         self._heard = time.monotonic()
         link = self._links.get(b"")
         if link:
@@ -193,22 +183,26 @@ class Gateway:
             self._links[route], self._refusal = link, ""
         if not self._dialing:
             self._send(route, Greeting.of(self._offer.values()).parts())
-        self._send(route, wanted(chosen))
+        self._send(route, protocol.names(b"W", chosen))
         _log.info("connected with %s, taking %s; %s", peer, ", ".join(chosen) or "nothing", link.note or "all its topics are known here")
 
     def _continue(self, link: Link, kind: bytes, number: int, name: str, parts: list[Part]) -> None:
         if kind == b"M" and name in link.taking:
             if self._inboxes[name].put(link, number, parts[1:]):
-                self._send(link.route, [head(b"A", number, name)])
+                self._send(link.route, [protocol.head(b"A", number, name)])
         elif kind == b"A" and name in link.flows:
             with self._changed:
                 link.flows[name].acknowledge(number, 2 * link.offset_error_ns)
                 self._changed.notify_all()
+        elif kind == b"L":
+            link.living = link.taking.intersection(protocol.read_names(parts))
+            self._relay.set_living(link.living for link in self._links.values())
         elif kind == b"W":
-            names = read_wanted(parts)
+            asked = protocol.read_names(parts)
+            self._send(link.route, protocol.names(b"L", self._living))
             with self._changed:
                 link.asked = True
-                for topic in (self._offer[name] for name in names if name in self._offer and name not in link.flows):
+                for topic in (self._offer[name] for name in asked if name in self._offer and name not in link.flows):
                     link.flows[topic.name] = Flow(topic, self._latched.get(topic.name, {}).values())
                 self._changed.notify_all()
 
@@ -224,12 +218,13 @@ class Gateway:
         if route in self._links:
             self._drop(self._links[route], why)
         self._refusal = why
-        self._send(route, [head(b"B"), why.encode(errors="replace")[:400]])
+        self._send(route, [protocol.head(b"B"), why.encode(errors="replace")[:400]])
 
     def _drop(self, link: Link, why: str) -> None:
         _log.info("disconnected from %s: %s", link.peer, why)
         with self._changed:
             del self._links[link.route]
+        self._relay.set_living(link.living for link in self._links.values())
 
     def _send(self, route: bytes, parts: Sequence[Part]) -> None:
         if self._socket is not None:
@@ -240,7 +235,7 @@ class Gateway:
     def _begin(self) -> None:
         # Of a latched topic each publisher's last message counts: in a mailbox of one, what we publish for a peer would push it out.
         mine = self._bus.subscriber
-        subscribers = [mine(topic, "all", MAX_LATCHED) if topic.latched else mine(topic) for topic in self._offer.values()]
+        subscribers = [mine(topic, "all", protocol.MAX_LATCHED) if topic.latched else mine(topic) for topic in self._offer.values()]
         self._start(self._collect, subscribers)
         for topic in self._offer.values():
             self._start(self._code, topic)
@@ -251,15 +246,20 @@ class Gateway:
         thread.start()
 
     def _collect(self, subscribers: Sequence[Subscriber[Any]]) -> None:
-        """Take what comes on the local bus into the mailboxes of all peers."""
+        """Take what comes on the local bus into the mailboxes of all peers, and tell them whose publishers live."""
+        told_at = 0.0
         while not self._closed:
-            for subscriber in self._bus.wait(subscribers, 0.2):
-                news = [received for received in subscriber.take_all() if received.publisher != self._bus.node]
-                topic = subscriber.topic
+            ready = self._bus.wait(subscribers, 0.2)
+            if (now := living(subscribers, self._bus.node)) != self._living or time.monotonic() > told_at + _PING_S:
+                self._living, told_at = now, time.monotonic()
+                for link in [link for link in list(self._links.values()) if link.asked]:
+                    self._send(link.route, protocol.names(b"L", now))
+            for subscriber in ready:
+                topic, news = subscriber.topic, [one for one in subscriber.take_all() if one.publisher != self._bus.node]
                 with self._changed:
                     for received in news:
                         if topic.latched:
-                            keep_latched(self._latched.setdefault(topic.name, {}), topic, received)
+                            protocol.keep_latched(self._latched.setdefault(topic.name, {}), topic, received)
                         for link in self._links.values():
                             if topic.name in link.flows:
                                 link.flows[topic.name].offer(received)
@@ -280,8 +280,8 @@ class Gateway:
                 batch = [(link, *link.flows[topic.name].next()) for link in ready()]
             for link, number, received in batch:
                 if coded is None or coded[0] is not received:
-                    coded = received, pack(received.message, self._clock.offset_ns if self._dialing else 0, self._quality)
-                self._send(link.route, [head(b"M", number, topic.name), *coded[1]])
+                    coded = received, protocol.pack(received.message, self._clock.offset_ns if self._dialing else 0, self._quality)
+                self._send(link.route, [protocol.head(b"M", number, topic.name), *coded[1]])
 
     def _decode(self, inbox: Inbox) -> None:
         """Publish what came from other hosts on one topic."""
@@ -290,11 +290,11 @@ class Gateway:
             try:
                 if parts:
                     shift = -self._clock.offset_ns if self._dialing else 0
-                    self._bus.publisher(inbox.topic).send(unpack(parts, inbox.topic.type, shift))
+                    self._relay.send(inbox.topic, protocol.unpack(parts, inbox.topic.type, shift))
                     link.received += 1
             except SeeSayError as error:
                 link.invalid += 1
                 if link.invalid == 1:
                     _log.warning("topic %s: dropped a message of %s, the first of this connection: %s", inbox.topic.name, link.peer, error)
             if inbox.topic.keep == "all":
-                self._send(link.route, [head(b"A", number, inbox.topic.name)])
+                self._send(link.route, [protocol.head(b"A", number, inbox.topic.name)])

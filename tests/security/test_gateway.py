@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from seesay import _link, remote
+from seesay import _link
 from seesay.codec import Part
 from seesay.messages import Detections, EmergencyStop, Header, Image, LinkStatus, Object, Objects, PromptSet, Source
 from seesay.remote import SILENCE_S, Gateway
@@ -105,13 +105,14 @@ def test_a_slow_receiver_takes_the_newest_picture(pair_of_hosts: Pair, monkeypat
         time.sleep(0.2)
         return message
 
-    monkeypatch.setattr(remote, "unpack", slow)
+    monkeypatch.setattr(_link, "unpack", slow)
     gateway = laptop.dial(robot.listen([FRONT]), robot, accept=["*"])
     assert until(lambda: is_up(gateway) and is_up(robot.gateways[0]))
     for number in range(1, 151):
         newest.send(picture(number))
         time.sleep(0.01)
-    assert until(lambda: status(robot.gateways[0]).sent + status(robot.gateways[0]).dropped == 150)
+    (mailbox,) = robot.gateways[0]._bus.ends()[1]
+    assert until(lambda: status(robot.gateways[0]).sent + status(robot.gateways[0]).dropped + mailbox.stats.dropped == 150)
     assert until(lambda: status(gateway).received + status(gateway).dropped == status(robot.gateways[0]).sent)
     assert len(behind) <= 20
     assert sorted(behind)[len(behind) // 2] <= 8
@@ -214,6 +215,28 @@ def test_stamps_are_of_the_clock_of_the_host_that_reads_them(pair_of_hosts: Pair
     assert answer.message.objects[0].last_seen_ns == sent.header.stamp_ns
     assert answer.message.objects[0].source == sent.header.source
     assert until(lambda: abs(status(robot.gateways[0]).offset_ns - hour) <= row.offset_error_ns)
+
+
+def test_a_publisher_lives_on_the_other_host_as_long_as_it_and_the_link_do(pair_of_hosts: Pair, caplog: pytest.LogCaptureFixture) -> None:
+    robot, laptop = pair_of_hosts
+    address = robot.listen([FRONT])
+    gateway = laptop.dial(address, robot, accept=["*"])
+    seen = laptop.bus.subscriber(FRONT)
+    assert until(lambda: is_up(gateway) and is_up(robot.gateways[0]))
+    for _ in range(2):
+        camera = robot.bus.join("camera")
+        camera.publisher(FRONT).send(picture(1))
+        assert seen.take(LONG) is not None
+        assert until(lambda: seen.stats.publishers == {"gateway": True})
+        camera.close()
+        assert until(lambda: seen.stats.publishers == {"gateway": False})
+        late = laptop.bus.subscriber(FRONT)
+        assert late.stats.publishers == {"gateway": False}
+    assert "topic camera/front/image: no publisher on another host lives" in caplog.text
+    robot.bus.publisher(FRONT).send(picture(2))
+    assert until(lambda: seen.stats.alive)
+    robot.gateways[0].close()
+    assert until(lambda: not seen.stats.alive)
 
 
 def test_a_picture_is_as_old_on_the_other_host_as_its_stamp_says(pair_of_hosts: Pair) -> None:

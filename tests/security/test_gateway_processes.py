@@ -14,6 +14,7 @@ import threading
 import time
 import tomllib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ import pytest
 from seesay import keys
 from seesay.bus import Bus, make_session_directory
 from seesay.config import from_mapping
+from seesay.errors import BusError
 from seesay.messages import Header, Image, LinkStatus
 from seesay.nodes.gateway import Config
 from seesay.topics import IMAGE, LINK_STATUS, find
@@ -56,6 +58,13 @@ def start() -> Iterator[Start]:
         process.wait()
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    begin = time.monotonic()
+    while not condition():
+        assert time.monotonic() < begin + LONG
+        time.sleep(0.01)
+
+
 def wait_for(links: Callable[[], LinkStatus | None], state: str) -> None:
     """Wait until the link has this state."""
     begin = time.monotonic()
@@ -85,7 +94,8 @@ def test_a_gateway_that_is_killed_or_frozen_is_noticed_and_heals(tmp_path: Path,
             number = 0
             while not done.wait(0.02):
                 number += 1
-                camera.publisher(FRONT).send(Image(Header(time.monotonic_ns(), number), "rgb8", np.full((48, 64, 3), 99, np.uint8)))
+                with suppress(BusError):   # closed, at the end
+                    camera.publisher(FRONT).send(Image(Header(time.monotonic_ns(), number), "rgb8", np.full((48, 64, 3), 99, np.uint8)))
 
         filming = threading.Thread(target=film)
         filming.start()
@@ -103,17 +113,25 @@ def test_a_gateway_that_is_killed_or_frozen_is_noticed_and_heals(tmp_path: Path,
         try:
             wait_for(link, "up")
             assert shows_news()
+            wait_until(lambda: frames.stats.alive)
             process.send_signal(signal.SIGKILL)
             process.wait()
             wait_for(link, "connecting")
+            wait_until(lambda: not frames.stats.alive)
             process = start(robot, **listens)
             wait_for(link, "up")
             assert shows_news()
+            wait_until(lambda: frames.stats.alive)
             process.send_signal(signal.SIGSTOP)
             wait_for(link, "connecting")
+            wait_until(lambda: not frames.stats.alive)
             process.send_signal(signal.SIGCONT)
             wait_for(link, "up")
             assert shows_news()
+            wait_until(lambda: frames.stats.alive)
+            camera.close()
+            wait_until(lambda: not frames.stats.alive)
+            wait_for(link, "up")
         finally:
             done.set()
             filming.join()
