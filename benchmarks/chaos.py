@@ -6,7 +6,8 @@
 Two publishers and two subscribers are processes of their own; this process subscribes too and outlives them all. A picture holds one value
 everywhere, which follows from its number, so that a picture that is half one and half another shows. Pictures are lent and copied in
 turns. A subscriber looks at one in place or copies it, in turns, and checks all pixels of what it was told is whole. At the end each
-publisher is stopped by SIGSTOP until this process knows, and goes on.
+publisher is stopped by SIGSTOP until this process knows, and goes on, five times; and what the killed left is gone soon. A second part
+kills the children of a supervisor, which starts them again (`chaos_supervised`).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from typing import Any
 import numpy as np
 import psutil
 
+from benchmarks import chaos_supervised
 from benchmarks.common import show
 from seesay.bus import Bus, Received, Subscriber, make_session_directory
 from seesay.messages import Header, Image
@@ -40,7 +42,8 @@ WAIT_S = 30.0
 BARS = {
     "torn_delivered": ("<=", 0), "pictures": (">=", 10_000), "back_median_s": ("<=", 1.0), "files_left": ("<=", 0),
     "descriptors_grown": ("<=", 0), "unnoticed": ("<=", 0), "memory_grown_mb": ("<=", 32.0),
-    "stop_noticed_max_s": ("<=", 2.5), "stop_healed_max_s": ("<=", 0.5),
+    "stop_noticed_max_s": ("<=", 2.5), "stop_healed_max_s": ("<=", 0.5), "supervised_back_median_s": ("<=", 1.0),
+    "supervised_torn": ("<=", 0), "supervised_lost": ("<=", 0), "supervised_files_left": ("<=", 0),
 }  # fmt: skip
 
 
@@ -143,8 +146,8 @@ class Child:
                         self.first.set()
 
 
-def run(kills: int, seed: int = 0, pause_s: float = 0.3) -> dict[str, Any]:
-    """Kill and restart `kills` times; return the figures."""
+def run(kills: int, seed: int = 0, pause_s: float = 0.3, stops: int = 5) -> dict[str, Any]:
+    """Kill and restart `kills` times, then stop each publisher `stops` times; return the figures."""
     session = make_session_directory()
     chance = random.Random(seed)
     own = psutil.Process()
@@ -167,12 +170,13 @@ def run(kills: int, seed: int = 0, pause_s: float = 0.3) -> dict[str, Any]:
                     back_s.append(time.monotonic() - began)
                 else:
                     unnoticed += 1
-            stops = [_stop(child, checker) for child in children if child.role is publish]
+            stopped = [_stop(child, checker) for _ in range(stops) for child in children if child.role is publish]
             grown = own.num_fds() - descriptors
             memory_mb = (own.memory_info().rss - memory) / 2**20
             for child in children:
                 child.kill()
-        files = [path.name for path in session.iterdir() if not _expected(path.name)]
+            _run_until(checker, lambda: not any(session.iterdir()), WAIT_S)
+            files = list(session.iterdir())
     finally:
         for child in children:
             child.kill()
@@ -181,7 +185,8 @@ def run(kills: int, seed: int = 0, pause_s: float = 0.3) -> dict[str, Any]:
         "kills": kills, "pictures": checker.pictures + sum(child.pictures for child in children),
         "torn_delivered": checker.torn + sum(child.torn for child in children), "torn_noticed": checker.noticed_by_bus(),
         "back_median_s": statistics.median(back_s) if back_s else None, "back_max_s": max(back_s, default=None), "unnoticed": unnoticed,
-        "stop_noticed_max_s": max(noticed for noticed, _ in stops), "stop_healed_max_s": max(healed for _, healed in stops),
+        "stops": len(stopped), "stop_noticed_max_s": max(noticed for noticed, _ in stopped),
+        "stop_healed_max_s": max(healed for _, healed in stopped),
         "descriptors_grown": grown, "memory_grown_mb": memory_mb, "files_left": len(files),
     }  # fmt: skip
 
@@ -209,11 +214,6 @@ def _run_until(checker: Checker, condition: Callable[[], bool], seconds: float) 
     return condition()
 
 
-def _expected(name: str) -> bool:
-    """The socket files of a killed publisher stay until its successor comes; nothing else does."""
-    return name.startswith(tuple(f"camera.{camera}.image~{camera}" for camera in PUBLISHERS))
-
-
 def main() -> None:
     roles = {"publish": publish, "subscribe": subscribe}
     if sys.argv[1:2] and sys.argv[1] in roles:
@@ -224,7 +224,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     options = parser.parse_args()
-    show("chaos", run(options.kills, options.seed), options.json, BARS)
+    figures = run(options.kills, options.seed) | chaos_supervised.run(options.kills // 4, options.seed)
+    show("chaos", figures, options.json, BARS)
 
 
 if __name__ == "__main__":

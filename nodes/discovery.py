@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from seesay.nodes import sessions
-from seesay.session import list_sockets, split_name
+from seesay.session import list_services, list_sockets, split_name
 
 TOOLS = "cli-"   # what commands call themselves on the bus; they are not shown
 
@@ -28,8 +28,7 @@ def publishers(session: Path) -> dict[str, list[str]]:
 
 def servers(session: Path) -> dict[str, str]:
     """Return the node that serves each service, in order of name; those that were killed are left out."""
-    locks = sorted(lock for lock in session.glob("*.srv.lock") if sessions.is_held(lock))
-    return {lock.name.removesuffix(".srv.lock").replace(".", "/"): lock.read_text(encoding="utf-8") for lock in locks}
+    return {name: node for name, node in list_services(session) if sessions.is_held(session / f"{name.replace('/', '.')}.srv.lock")}
 
 
 def nodes(session: Path) -> list[str]:

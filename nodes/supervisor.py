@@ -18,7 +18,7 @@ from seesay.nodes.graph import describe_ends
 from seesay.nodes.runtime import load_node
 from seesay.nodes.supervised import Supervised, kill_group
 from seesay.services import GRAPH
-from seesay.session import remove_files
+from seesay.session import remove_dead
 from seesay.topics import LAUNCH_STATUS, NODE_STATUS
 
 _log = logging.getLogger(__name__)
@@ -153,4 +153,4 @@ class Supervisor:
             for child in self._children.values():
                 child.stopped()
             self._changed.notify_all()
-        remove_files(self.session, self._children)
+        remove_dead(self.session)

@@ -24,7 +24,7 @@ from seesay._bus_watch import Watch
 from seesay._publisher import Publisher
 from seesay._subscriber import Subscriber
 from seesay.errors import BusError
-from seesay.session import list_sockets
+from seesay.session import list_sockets, remove_dead
 from seesay.topics import Topic
 
 M = TypeVar("M")
@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 
 _SCAN_S, _CALM_SCAN_S = 0.1, 0.25
 _SETTLED_SCANS = 10
+_SWEEP_S = 3.0
 
 
 class SocketThread:
@@ -48,6 +49,7 @@ class SocketThread:
         self._work: deque[tuple[Callable[[], None], Future[None]]] = deque()
         self._stopping = False
         self._changed_ns, self._settled = 0, 0
+        self._sweep_at = time.monotonic() + _SWEEP_S
         self._wake_out, self._wake_in = sockets.socketpair()
         self._wake_out.setblocking(False)
         self._wake_in.setblocking(False)
@@ -164,7 +166,10 @@ class SocketThread:
                 done.set_exception(error)
 
     def _look_around(self) -> None:
-        """Ten times a second: signs of life, news of publishers, and the directory if it has changed."""
+        """Ten times a second: signs of life, news of publishers, and the directory if it has changed; now and then what the dead left."""
+        if time.monotonic() > self._sweep_at:
+            self._sweep_at = time.monotonic() + _SWEEP_S
+            remove_dead(self._directory)
         for outlet in self._outlets.values():
             outlet.beat()
         for inlet in self._inlets.values():

@@ -9,7 +9,6 @@ and a caller who waits receives its answer itself.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -23,21 +22,10 @@ from seesay._bus_socket import open_socket
 from seesay.calls import Client
 from seesay.services import Action, Service
 from seesay.serving import Server, end_all
-from seesay.session import check_path
+from seesay.session import SERVICE, check_path
 
 Q = TypeVar("Q")
 R = TypeVar("R")
-
-SUFFIX = ".srv"
-
-
-def list_services(directory: Path) -> list[tuple[str, str]]:
-    """Return (service, node) of every server in the directory, also of one that was killed and has not come back."""
-    found = []
-    for path in directory.glob(f"*{SUFFIX}.lock"):
-        with contextlib.suppress(OSError):
-            found.append((path.name.removesuffix(f"{SUFFIX}.lock").replace(".", "/"), path.read_text(encoding="utf-8")))
-    return sorted(found)
 
 
 class Services:
@@ -91,7 +79,7 @@ class Services:
         client.end(f"service {client.service.name}: the bus of node {self._node} is interrupted or closed")
 
     def _path(self, service: str) -> Path:
-        path = self._directory / f"{service.replace('/', '.')}{SUFFIX}"
+        path = self._directory / f"{service.replace('/', '.')}{SERVICE}"
         check_path(path)
         return path
 

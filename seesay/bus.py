@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from seesay._bus_io import SocketThread
-from seesay._bus_services import Services, list_services
+from seesay._bus_services import Services
 from seesay.actions import ActionClient, Goal
 from seesay.calls import Client
 from seesay.errors import BusError
@@ -25,7 +25,7 @@ from seesay.memory_bus import MemoryBus
 from seesay.pubsub import AnyBus, Gate, Mismatch, Publisher, Received, Stats, Subscriber, find_mismatches
 from seesay.services import Action, Service
 from seesay.serving import Server
-from seesay.session import list_sockets, make_session_directory, private_directory, split_name
+from seesay.session import list_services, list_sockets, make_session_directory, private_directory, split_name
 from seesay.topics import Keep, Topic, check_name
 
 __all__ = ["AnyBus", "Bus", "MemoryBus", "Mismatch", "Publisher", "Received", "Stats", "Subscriber", "make_session_directory"]
@@ -116,11 +116,11 @@ class Bus:
             self._opened_services.interrupt()
 
     def services(self) -> list[tuple[str, str]]:
-        """Return (service, node) of every server in the directory, also of one that was killed and has not come back."""
+        """Return (service, node) of every server in the directory, for some seconds also of one that was killed."""
         return list_services(self.directory)
 
     def endpoints(self) -> list[tuple[str, str]]:
-        """Return (topic, node) of every publisher in the directory, also of one that was killed and has not come back."""
+        """Return (topic, node) of every publisher in the directory, for some seconds also of one that was killed."""
         return sorted(map(split_name, list_sockets(self.directory)))
 
     def close(self) -> None:

@@ -115,6 +115,7 @@ class Call(Generic[R]):
     attempt: int = 1
     resend_ns: int = FOREVER_NS
     sent: bool = False
+    heard: bool = False
 
 
 class Client(Generic[Q, R]):
@@ -222,7 +223,7 @@ class Client(Generic[Q, R]):
                 self._late += not goes_on
                 return
             if goes_on and call.hear is not None:
-                call.deadline_ns = time.monotonic_ns() + LOST_NS
+                call.heard, call.deadline_ns = True, time.monotonic_ns() + LOST_NS
                 self._due_ns = min(self._due_ns, call.deadline_ns)
         self._answer(call, head, frames[1:])
 
@@ -280,7 +281,7 @@ class Client(Generic[Q, R]):
             call.future.set_exception(ServiceError(head.text))
 
     def _timeout(self, call: Call[R]) -> ServiceTimeout:
-        if not call.sent or not self._is_served():
+        if not call.heard and not (call.sent and self._is_served()):
             why = "nobody serves it; start the node that does"
         elif call.hear is not None:
             why = "its server has fallen silent"

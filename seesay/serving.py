@@ -235,5 +235,5 @@ class ServiceBus(Protocol):
         ...
 
     def services(self) -> list[tuple[str, str]]:
-        """Return (service, node) of every server, also of one that was killed and has not come back."""
+        """Return (service, node) of every server, for some seconds also of one that was killed."""
         ...

@@ -5,16 +5,17 @@ One more, with the suffix `.ring`, hands out the shared memory of a publisher of
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import stat
 import tempfile
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 from seesay.errors import BusError
 
+SERVICE = ".srv"
 _MAX_PATH_BYTES = 103
 
 
@@ -27,10 +28,16 @@ def make_session_directory() -> Path:
 
 def list_sockets(directory: Path) -> list[str]:
     """Return the names of the socket files, none if the directory is gone."""
-    try:
-        return [name for name in os.listdir(directory) if "~" in name and not name.endswith((".lock", ".ring"))]
-    except FileNotFoundError:
-        return []
+    return [name for name in _list(directory) if "~" in name and not name.endswith((".lock", ".ring"))]
+
+
+def list_services(directory: Path) -> list[tuple[str, str]]:
+    """Return (service, node) of every server in the directory, for some seconds also of one that was killed."""
+    found = []
+    for path in directory.glob(f"*{SERVICE}.lock"):
+        with contextlib.suppress(OSError):
+            found.append((path.name.removesuffix(f"{SERVICE}.lock").replace(".", "/"), path.read_text(encoding="utf-8")))
+    return sorted(found)
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -39,18 +46,35 @@ def split_name(name: str) -> tuple[str, str]:
     return topic.replace(".", "/"), node
 
 
-def remove_files(directory: Path, nodes: Iterable[str]) -> None:
-    """Remove the sockets, of topics and of services, that `nodes` left behind when they were killed."""
-    gone = set(nodes)
-    for name in list_sockets(directory):
-        if split_name(name)[1] in gone:
-            (directory / name).unlink(missing_ok=True)
-            (directory / f"{name}.lock").unlink(missing_ok=True)
-            (directory / f"{name}.ring").unlink(missing_ok=True)
-    for lock in directory.glob("*.srv.lock"):
-        if lock.read_text(encoding="utf-8", errors="replace") in gone:
-            lock.with_suffix("").unlink(missing_ok=True)
-            lock.unlink(missing_ok=True)
+def remove_dead(directory: Path) -> None:
+    """Remove the sockets, of topics and of services, of processes that were killed.
+
+    It holds a name's lock meanwhile; who takes the name over at that moment waits for it, and makes a lock file of its own.
+    """
+    for name in _list(directory):
+        if not name.endswith(".lock") or not ("~" in name or name.endswith(f"{SERVICE}.lock")):
+            continue
+        lock = directory / name
+        try:
+            descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(descriptor).st_ino == os.stat(lock).st_ino:
+                for left in (lock.with_suffix(""), lock.with_suffix(".ring"), lock):
+                    left.unlink(missing_ok=True)
+        except OSError:   # its process lives, or another has just removed it
+            pass
+        finally:
+            os.close(descriptor)
+
+
+def _list(directory: Path) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except FileNotFoundError:
+        return []
 
 
 def private_directory(directory: Path) -> Path:
@@ -76,9 +100,9 @@ def check_path(path: Path) -> None:
 def lock_socket(path: Path) -> int:
     """Lock `path`.lock against other processes and return its descriptor. A lock dies with its process, so nothing stale can remain.
 
-    One that is held for a moment only, by a command that looks who is there, is waited for.
+    One that is held for a moment only, by who looks whether its process lives, is waited for.
     """
-    name, patience = path.with_name(path.name + ".lock"), 20
+    name, patience = path.with_name(path.name + ".lock"), 50
     while True:
         descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,11 +18,19 @@ from seesay.bus import Bus
 from seesay.codec import Envelope
 from seesay.errors import BusError
 from seesay.messages import Header, Image
+from seesay.session import remove_dead
 from seesay.topics import IMAGE, INSTRUCTION
 
 LONG = 30.0
 FRONT = IMAGE.of(camera="front")
 Start = Callable[[int], "subprocess.Popen[bytes]"]
+
+
+def until(condition: Callable[[], bool]) -> bool:
+    end = time.monotonic() + LONG
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+    return condition()
 
 
 @pytest.fixture
@@ -57,7 +66,37 @@ def test_a_killed_publisher_comes_back_with_new_data_only(session: Path, start: 
             process.send_signal(signal.SIGKILL)
             process.wait()
         assert frames.stats.restarts == 2
-        assert bus.endpoints() == [("camera/front/image", "camera"), ("instruction", "camera")]
+        assert until(lambda: bus.endpoints() == [])
+        assert list(session.iterdir()) == []
+
+
+def test_what_a_killed_process_leaves_is_removed_and_a_successor_keeps_its_own(session: Path, start: Start) -> None:
+    """Others sweep all the time while a node with the name of the dead one comes and goes."""
+    process = start(1)
+    with Bus(session, "detector") as bus:
+        assert bus.subscriber(FRONT).take(LONG) is not None
+    process.kill()
+    process.wait()
+    assert {path.suffix for path in session.iterdir()} >= {".lock", ".ring"}
+    done = threading.Event()
+
+    def sweep() -> None:
+        while not done.is_set():
+            remove_dead(session)
+
+    sweeper = threading.Thread(target=sweep)
+    sweeper.start()
+    try:
+        for _ in range(30):
+            with Bus(session, "camera") as heir:
+                heir.publisher(FRONT)
+                assert (session / "camera.front.image~camera").is_socket()
+                assert (session / "camera.front.image~camera.lock").exists()
+                assert heir.endpoints() == [("camera/front/image", "camera")]
+            assert list(session.glob("*~camera*")) == []
+    finally:
+        done.set()
+        sweeper.join()
 
 
 def test_a_subscriber_may_come_first_and_a_name_is_free_again_after_a_kill(session: Path, start: Start) -> None:
