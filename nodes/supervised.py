@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import math
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from seesay.config import Launch, NodeSpec
 from seesay.errors import BusError, ConfigError, SeeSayError, UserError
 from seesay.messages import NodeStatus, ProcessStatus
 from seesay.nodes.runtime import USER_ERROR
+from seesay.topics import NODE_STATUS
 
 _log = logging.getLogger(__name__)
 
@@ -27,8 +29,9 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 class Supervised:
     """The process of one entry of `launch` in `session`. Its methods are for one thread.
 
-    `status` is how it stands. An error of the user (exit status 2) before the node was ever ready is final: starting again mends no
-    parameter. Later ends, such as a camera that is unplugged, are the world's, and the policy decides.
+    `status` is how it stands; its message says so when the node has given no heartbeat for long. An error of the user (exit status 2)
+    before the node was ever ready is final: starting again mends no parameter. Later ends, such as a camera that is unplugged, are the
+    world's, and the policy decides.
     """
 
     def __init__(self, spec: NodeSpec, launch: Launch, session: Path) -> None:
@@ -39,6 +42,7 @@ class Supervised:
         self._command = _command(spec, launch, session)
         self._environment = _environment(spec)
         self._proven = False
+        self._heard_at = math.inf
         self._deaths: list[float] = []
         self._start_at = 0.0
 
@@ -59,6 +63,7 @@ class Supervised:
         """Take in what the node says of itself."""
         if self.ended or self.process is None or news.pid != self.process.pid:
             return
+        self._heard_at = time.monotonic()
         if news.state in ("ready", "inactive"):
             self._proven = True
             self._set(news.state, news.message)
@@ -72,13 +77,15 @@ class Supervised:
             return
         if self.process is None:
             if time.monotonic() >= self._start_at:
-                self.process = self._spawn()
+                self.process, self._heard_at = self._spawn(), math.inf
                 self._set(self.status.state)
             return
         code = self.process.poll()
         if code is not None:
             kill_group(self.process)
             self._bury(code)
+        elif (silent_s := time.monotonic() - self._heard_at) > NODE_STATUS.deadline_s:   # it hangs, or was stopped
+            self._set(self.status.state, f"silent for {silent_s:.0f} s")
 
     def stopped(self) -> None:
         """The process was ended on purpose."""

@@ -183,11 +183,12 @@ def _screen(snapshot: Snapshot) -> Group:
         for number, row in enumerate(rows):
             topics.add_row(*(head if number == 0 else [""] * 3), *row)
     nodes = Table("node", "state")
-    for column in ("pid", "CPU %", "memory", "threads", "restarts"):
+    for column in ("answers", "pid", "CPU %", "memory", "threads", "restarts"):
         nodes.add_column(column, justify="right")
     for node in snapshot.nodes:
         style = "red" if node.state == "failed" else "yellow" if node.state in ("restarting", "starting") else ""
-        cells = [str(node.pid or ""), f"{node.cpu_percent:.0f}", f"{node.memory_mb:.0f} MB", str(node.threads), str(node.restarts or "")]
+        answers, pid = "yes" if node.answers else "[red]no[/]", str(node.pid or "")
+        cells = [answers, pid, f"{node.cpu_percent:.0f}", f"{node.memory_mb:.0f} MB", str(node.threads), str(node.restarts or "")]
         nodes.add_row(node.name, node.state, *cells, style=style)
     return Group(topics, nodes)
 

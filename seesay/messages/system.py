@@ -25,6 +25,7 @@ class NodeStatus:
 class ProcessStatus:
     """How a supervised process stands: a node with its entry `run`, `pid` (0: none now) and how often it was started again.
 
+    message: the node's own, or "silent for N s" while its heartbeats are missing (it hangs, or was stopped): then `state` is its last word.
     restarting: it died and waits, or starts once more. failed and stopped are final. exit_status: of its last end, negative for a signal,
     None while it has not ended yet.
     """

@@ -79,6 +79,26 @@ def test_a_killed_node_comes_back_with_new_data(session: Path, gone: Gone) -> No
     assert gone([again.pid])
 
 
+def test_a_node_that_is_stopped_is_told_as_silent_until_it_goes_on(session: Path) -> None:
+    with Supervisor(launch(TALKER), session) as supervisor, Bus(session, "test") as bus:
+        states = bus.subscriber(LAUNCH_STATUS, keep="all", depth=1000)
+        supervisor.wait_ready(LONG)
+
+        def until(said: Callable[[str], bool]) -> tuple[str, str]:
+            while (received := states.take(LONG)) is not None:
+                if said((one := received.message.processes[0]).message):
+                    return one.state, one.message
+            raise AssertionError("no status of the launch comes")
+
+        os.kill(supervisor.nodes()[0].pid, signal.SIGSTOP)
+        state, first = until(lambda text: text.startswith("silent for "))
+        assert state == "ready"
+        assert int(first.split()[2]) >= 2
+        until(lambda text: text.startswith("silent for ") and int(text.split()[2]) > int(first.split()[2]))
+        os.kill(supervisor.nodes()[0].pid, signal.SIGCONT)
+        assert until(lambda text: not text.startswith("silent")) == ("ready", "talking")
+
+
 def test_an_error_of_the_user_is_told_in_the_nodes_own_sentence(session: Path) -> None:
     with Supervisor(launch(TALKER, difficult("user error")), session) as supervisor:
         assert until_failed(supervisor) == "node difficult: model: expected a local folder, got 'nowhere'; download it first"
