@@ -6,10 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seesay.errors import MessageError
-from seesay.messages import check_array
-
-MAX_SIDE = 16384
-MAX_PIXELS = 1 << 28
+from seesay.messages import MAX_PIXELS, MAX_SIDE, check_array
 
 
 def encode(masks: NDArray[np.bool_]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
@@ -32,7 +29,10 @@ def encode_one(mask: NDArray[np.bool_]) -> NDArray[np.uint32]:
 
 
 def decode(counts: NDArray[np.uint32], starts: NDArray[np.uint32], height: int, width: int) -> NDArray[np.bool_]:
-    """Return the `(M, H, W) bool` masks. Raises MessageError, before anything is allocated, unless every mask has H * W pixels."""
+    """Return the `(M, H, W) bool` masks, of at most as many pixels in all as a picture may have.
+
+    Raises MessageError, before anything is allocated, for more, and unless every mask has H * W pixels.
+    """
     check_array("counts", counts, "uint32", (None,))
     check_array("starts", starts, "uint32", (None,))
     if len(starts) == 0 or starts[0] != 0 or starts[-1] != len(counts) or (np.diff(starts.astype(np.int64)) < 0).any():
@@ -56,7 +56,7 @@ def decode_one(counts: NDArray[np.uint32], height: int, width: int) -> NDArray[n
 
 
 def _check_size(count: int, height: int, width: int) -> None:
-    if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE and count * height * width <= MAX_PIXELS):
+    if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE and max(1, count) * height * width <= MAX_PIXELS):
         raise MessageError(
             f"masks: expected sides of 1 to {MAX_SIDE} and at most {MAX_PIXELS} pixels in all, got {count} masks of {height} x {width}"
         )

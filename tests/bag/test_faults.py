@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import mcap.reader
@@ -144,21 +145,39 @@ def test_permission_lost() -> None:
         shutil.rmtree(parent)
 
 
-@pytest.mark.parametrize(("fault", "reason"), [("full", "File too large"), ("gone", "No such file or directory")])
+WITHOUT_PRIVILEGE = """
+import ctypes, os, sys
+for capability in (1, 2):   # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH: for a super-user too, permissions are what they say
+    ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)   # PR_CAPBSET_DROP
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"), [("full", "File too large"), ("gone", "No such file or directory"), ("locked", "Permission denied")]
+)
 def test_the_others_run_on_when_the_recorder_cannot(fault: str, reason: str, tmp_path: Path, session: Path) -> None:
     """A recorder of a launch file stays, failed, and says why; the camera and its other reader notice nothing."""
     config = {"path": str(tmp_path / "bag"), "topics": ["camera/*"], "max_bytes": 1_000_000}
-    command = [sys.executable, "-m", "seesay.nodes.runtime", "record", "--session", str(session), "--config", json.dumps(config)]
+    bag, launcher = tmp_path / "bag", ["-c", WITHOUT_PRIVILEGE] if fault == "locked" and os.geteuid() == 0 else []
+    node = ["-m", "seesay.nodes.runtime", "record", "--session", str(session), "--config", json.dumps(config)]
+    command = [sys.executable, *launcher, *node]
     with Bus(session, "camera") as camera, Bus(session, "viewer") as viewer, subprocess.Popen(command, stderr=subprocess.PIPE) as process:
         pictures, statuses, seen = camera.publisher(FRONT), viewer.subscriber(NODE_STATUS), viewer.subscriber(FRONT, "all", 1000)
         try:
             assert wait_for_state(statuses, "ready").message == str(tmp_path / "bag")
             assert pictures.wait_for_subscribers(2, LONG)
-            if fault == "full":
-                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (200_000, 200_000))
-            else:
-                (tmp_path / "bag").rename(tmp_path / "moved")
             number = 0
+            while number < 20 or sum(file.stat().st_size for file in bag.glob("*.mcap")) < 100_000:
+                number += 1
+                pictures.send(picture(number, height=120, width=160))
+                time.sleep(0.02)
+            if fault == "full":
+                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (400_000, 400_000))
+            elif fault == "gone":
+                bag.rename(tmp_path / "moved")
+            else:
+                bag.chmod(0o500)
             while (status := statuses.take(0.02)) is None or status.message.state != "failed":
                 number += 1
                 pictures.send(picture(number, height=120, width=160))
@@ -174,8 +193,13 @@ def test_the_others_run_on_when_the_recorder_cannot(fault: str, reason: str, tmp
         finally:
             process.terminate()
         assert process.wait(LONG) == 0
-    kept = read(tmp_path / ("bag" if fault == "full" else "moved"))
-    assert [one.message.header.sequence for one in kept[:1]] == [1] or (fault == "full" and kept == [])
+    if fault == "locked":
+        bag.chmod(0o700)
+    images = [one.message for one in read(tmp_path / "moved" if fault == "gone" else bag) if isinstance(one.message, Image)]
+    numbers = [image.header.sequence for image in images]
+    assert numbers[0] == 1
+    assert numbers == sorted(set(numbers))
+    check_whole(images)
 
 
 def wait_for_state(statuses: object, state: str) -> NodeStatus:

@@ -17,6 +17,7 @@ import zmq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.services import concurrent
 from seesay._bus_callers import Line
 from seesay.actions import Goal
 from seesay.bus import Bus
@@ -184,8 +185,13 @@ def test_raw_peers_cannot_disturb_a_server(session: Path) -> None:
         context.term()
 
 
+def test_ten_thousand_calls_at_once_get_their_own_answers() -> None:
+    figures = concurrent(10_000)
+    assert (figures["concurrent_calls"], figures["mismatched"], figures["unanswered"]) == (10_000, 0, 0)
+
+
 def test_a_caller_with_thousands_of_calls_loses_no_answer_while_it_is_slow_to_read(session: Path) -> None:
-    calls, wide = 8000, Service("wide", Instruction, TaskResult, depth=10_000)
+    calls, wide = 10_000, Service("wide", Instruction, TaskResult, depth=10_000)
     context: zmq.Context[Any] = zmq.Context()
     raw = context.socket(zmq.DEALER)
     try:

@@ -255,6 +255,26 @@ def test_a_picture_is_as_old_on_the_other_host_as_its_stamp_says(pair_of_hosts: 
     assert stats.stamp_age_p50_ms > stats.age_p50_ms + 900
 
 
+@pytest.mark.parametrize("step_s", [10, -10])
+def test_a_clock_that_is_stepped_is_followed_while_the_gateway_runs(pair_of_hosts: Pair, step_s: int) -> None:
+    """First pictures come with equal clocks; then the laptop's is set by ten seconds."""
+    robot, laptop = pair_of_hosts
+    ahead = [0]
+    gateway = laptop.dial(robot.listen([FRONT]), robot, accept=["*"], now_ns=lambda: time.monotonic_ns() + ahead[0])
+    seen = laptop.bus.subscriber(FRONT)
+    assert until(lambda: is_up(gateway) and is_up(robot.gateways[0]))
+    for ahead_ns in (0, step_s * 1_000_000_000):
+        ahead[0] = ahead_ns
+        assert until(lambda: abs(status(gateway).offset_ns + ahead[0]) <= status(gateway).offset_error_ns)
+        sent = picture(1)
+        robot.bus.publisher(FRONT).send(sent)
+        received = seen.take(LONG)
+        assert received is not None
+        header = received.message.header
+        assert header.stamp_ns - header.clock_offset_ns == sent.header.stamp_ns
+        assert abs(header.stamp_ns - sent.header.stamp_ns - ahead_ns) <= status(gateway).offset_error_ns + 1_000_000
+
+
 def test_stamps_of_a_simulation_are_left_as_they_are(pair_of_hosts: Pair) -> None:
     robot, laptop = pair_of_hosts
     gateway = laptop.dial(robot.listen([PROMPTS]), robot, accept=["*"], now_ns=lambda: time.monotonic_ns() + 10**12)
