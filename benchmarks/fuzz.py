@@ -14,6 +14,7 @@ import importlib.util
 import json
 import os
 import random
+import re
 import resource
 import subprocess
 import sys
@@ -25,18 +26,27 @@ from typing import Any
 
 from benchmarks.common import show
 
-TARGETS = ["codec", "fields", "envelope", "call", "link", "greeting", "picture", "masks", "launch", "keys", "recording"]
+TARGETS = [
+    "codec", "fields", "envelope", "terms", "ring", "call", "link", "greeting", "picture", "masks", "prompts", "parameters", "answer",
+    "launch", "words", "skills", "calibration", "keys", "pair", "recording", "repair", "remembered", "plan", "picture_file",
+]  # fmt: skip
 ALLOWANCE = 768 << 20
 MAX_INPUT = 1 << 14
 EXTREMES = [b"\xff" * 8, bytes(8), b"\x7f" + b"\xff" * 7, b"\xdf\xff\xff\xff\xff", b"\xc6\xff\xff\xff\xff"]  # the last two: msgpack lengths
+WORDS = [
+    b"0", b"-1", b"1e999", b"-1e999", b"nan", b"NaN", b"inf", b"Infinity", b"9" * 400, b"9" * 5000, b"0x" + b"f" * 5000, b"1e308",
+    b"null", b"true", b'"x"', b'""', b"[]", b"{}", b"[1]", b'{"a": 1}', b"[" * 3000, b'{"a":' * 1500, b"x",
+    b"\\ud800", b'"\\ud800"', b"1979-05-27", b"{a = 1}",
+]  # fmt: skip
+_WORD = re.compile(rb'"[^"\n]*"|[\w.+-]+')
 
 
 def mutate(chance: random.Random, data: bytes, others: list[bytes]) -> bytes:
-    """One to four small changes: a byte, a cut, a repetition, an insertion, an extreme number, a piece of another example."""
+    """One to four small changes: a byte, a cut, a repetition, an insertion, an extreme number or word, a piece of another example."""
     work = bytearray(data)
     for _ in range(chance.randint(1, 4)):
         at, to = sorted(chance.randint(0, len(work)) for _ in range(2))
-        kind = chance.randrange(6)
+        kind = chance.randrange(7)
         if kind == 0 and work:
             work[min(at, len(work) - 1)] = chance.randrange(256)
         elif kind == 1:
@@ -47,6 +57,8 @@ def mutate(chance: random.Random, data: bytes, others: list[bytes]) -> bytes:
             work[at:at] = chance.randbytes(chance.randint(1, 16))
         elif kind == 4:
             work[at : at + 8] = chance.choice(EXTREMES)
+        elif kind == 5 and (word := chance.choice([*_WORD.finditer(work, at), None])):
+            work[slice(*word.span())] = chance.choice(WORDS)
         else:
             other = chance.choice(others)
             begin = chance.randint(0, len(other))
@@ -113,8 +125,13 @@ def guided(name: str, inputs: int, seed: int, result: Path) -> None:
     for number, data in enumerate(examples(name)):
         (corpus / str(number)).write_bytes(data)
     _limit_memory()
+    chance, seeds = random.Random(seed), examples(name)
+
+    def change(data: bytes, size: int, _: int) -> bytes:
+        return mutate(chance, data, seeds)[:size] if chance.random() < 0.5 else atheris.Mutate(data, size)
+
     options = [f"-seed={seed + 1}", f"-max_len={MAX_INPUT}", f"-artifact_prefix={result.parent}/", "-print_final_stats=0", "-verbosity=0"]
-    atheris.Setup(["fuzz", *options, "-rss_limit_mb=0", "-timeout=20", str(corpus)], one)
+    atheris.Setup(["fuzz", *options, "-rss_limit_mb=0", "-timeout=20", str(corpus)], one, custom_mutator=change)
     atheris.Fuzz()
 
 

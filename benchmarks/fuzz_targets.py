@@ -5,45 +5,28 @@ from __future__ import annotations
 import copy
 import dataclasses
 import functools
-import json
 import struct
-import tempfile
 import types
 import typing
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import cv2
 import msgpack  # type: ignore[import-untyped]
 import numpy as np
-from mcap.writer import Writer
 
-from seesay import codec, keys, masks, messages
+from benchmarks import fuzz_files
+from benchmarks.fuzz_files import HEADER
+from seesay import codec, masks, messages
 from seesay._link import STAMPS, Greeting, head, names, read_head, read_names, read_reason, read_stamps
 from seesay._pictures import compress, decompress
-from seesay.bag._definitions import schema_text
-from seesay.bag.coder import Coder
-from seesay.bag.reader import BagReader
+from seesay._ring import _RING, RingReader, RingWriter
+from seesay._terms import Terms
 from seesay.calls import CallHead, Kind
-from seesay.config import load_launch
-from seesay.errors import WireError
 from seesay.messages import CompressedImage, Encoding, Header, Image, Source
-from seesay.topics import IMAGE, OBJECTS, TOPICS
+from seesay.topics import TOPICS
 
-HEADER = Header(5, 6, "front_optical", source=Source("front", 6, 5))
-LAUNCH = b"""[launch]
-name = "tabletop"
-clock = "sim"
-[nodes.detector]
-run = "detector"
-threads = 1
-model = "embedded"
-box = [1, 2.5, { a = "b" }]
-when = 2026-01-02T03:04:05
-"""
 VALUES: list[Any] = [
     None, True, 0, -1, 7, 1 << 31, (1 << 63) - 1, -(1 << 63), (1 << 64) - 1, 0.5, -1e300, float("nan"), float("inf"),
     "", "x" * 2000, "rgb8", "png", "uint8", "float64", "object", b"", bytes(600), [], {}, [1] * 300, [1 << 40, 1 << 40, 3], [-1, -1], [0],
@@ -51,7 +34,6 @@ VALUES: list[Any] = [
     {"dtype": "uint32", "shape": [0]}, {"dtype": "uint8", "shape": [768], "part": 1}, {"dtype": "uint8", "shape": [1 << 62], "part": 2},
 ]  # fmt: skip
 _KINDS = sorted(codec.MESSAGES)
-_scratch = Path(tempfile.mkdtemp(prefix="seesay-fuzz-")) / "input"
 
 
 def join(parts: Sequence[codec.Part]) -> bytes:
@@ -132,7 +114,7 @@ def _fields(data: bytes) -> None:
     """A valid message in which some values were replaced: each three bytes say which one, and by what."""
     name = _KINDS[data[0] % len(_KINDS)] if data else "Image"
     tree, *buffers = msgpack.unpackb(_coded(name)[0]), *_coded(name)[1:]
-    for at in range(1, len(data) - 2, 3):
+    for at in range(1, min(len(data) - 2, 100), 3):
         places = list(_places(tree["message"])) if isinstance(tree["message"], dict) else []
         if places:
             holder, key = places[int.from_bytes(data[at : at + 2], "little") % len(places)]
@@ -186,44 +168,24 @@ def _mended(data: bytes) -> bytes:
     return bytes(work)
 
 
+def _ring(data: bytes) -> None:
+    """What a publisher says of its ring, and where a message lies in it."""
+    whole = data[: _RING.size + 13].ljust(_RING.size + 13, b"\0")
+    reader = RingReader(whole[: _RING.size], _sealed())
+    generation, slot, size = struct.unpack_from("<QBI", whole, _RING.size)
+    reader.find(codec.Ref(reader.id, generation, slot, (size,) * (len(data) - _RING.size - 12))).copy()
+
+
+@functools.cache
+def _sealed() -> int:
+    """A ring of one slot of 4 KiB."""
+    return RingWriter(1, 4096).descriptor
+
+
 def _masks(data: bytes) -> None:
     height, width, first, *_ = np.frombuffer(data[:12].ljust(12, b"\0"), np.uint32).tolist()
     words = np.frombuffer(data[12 : 12 + (len(data) - 12) // 4 * 4] if len(data) > 12 else b"", np.uint32)
     masks.decode(words[first % 64 :], words[: first % 64], height, width)
-
-
-def _file(read: Callable[[Path], object]) -> Callable[[bytes], object]:
-    def write_and_read(data: bytes) -> None:
-        _scratch.write_bytes(data)
-        read(_scratch)
-
-    return write_and_read
-
-
-def _recording(path: Path) -> None:
-    reader = BagReader(path)
-    reader.info()
-    for _ in reader.messages():
-        pass
-    if reader.unread:
-        raise WireError("; ".join(reader.unread.values()))
-
-
-def _recordings() -> list[bytes]:
-    """Files of one message, without the checksums that a changed byte would not get past."""
-    files = []
-    image = Image(HEADER, "mono8", np.zeros((2, 2), np.uint8))
-    for topic, message in ((IMAGE.of(camera="front"), image), (OBJECTS, sample(messages.Objects))):
-        output = BytesIO()
-        writer = Writer(output, use_chunking=False, enable_crcs=False)
-        writer.start("ros2", "seesay")
-        for channel, number, data in Coder().encode(topic, message):
-            schema = writer.register_schema(channel.ros_type, "ros2msg", schema_text(channel.ros_type).encode())
-            placed = writer.register_channel(channel.ros_topic, "cdr", schema, {"seesay_topic": channel.topic, "seesay_part": channel.part})
-            writer.add_message(placed, 1, bytes(data), 1, number)
-        writer.finish()
-        files.append(output.getvalue())
-    return files
 
 
 def _pictures() -> list[bytes]:
@@ -244,9 +206,9 @@ _TARGETS: dict[str, Callable[[bytes], object]] = {
     "greeting": _greeting,
     "picture": _picture,
     "masks": _masks,
-    "launch": _file(load_launch),
-    "keys": _file(keys.load_public),
-    "recording": _file(_recording),
+    "terms": lambda data: Terms.unpack(data.decode(errors="replace")),
+    "ring": _ring,
+    **fuzz_files.TARGETS,
 }
 _EXAMPLES: dict[str, Callable[[], list[bytes]]] = {
     "codec": lambda: [bytes([number]) + join(codec.encode(sample(codec.MESSAGES[kind]))) for number, kind in enumerate(_KINDS)],
@@ -260,12 +222,12 @@ _EXAMPLES: dict[str, Callable[[], list[bytes]]] = {
         join([head(b"P"), STAMPS.pack(1, 2, 3)]), join(names(b"W", ["prompts", "camera/front/image"])), join([head(b"B"), b"\x1b[31mgone"]),
         join([head(b"M", 7, "prompts"), b"x"]),
     ],
-    "greeting": lambda: [bytes(Greeting.of(TOPICS.values()).parts()[1]), json.dumps({"version": 1, "schema": 1, "offers": {}}).encode()],
+    "greeting": lambda: [bytes(Greeting.of(TOPICS.values()).parts()[1]), bytes(Greeting.of(()).parts()[1])],
     "picture": _pictures,
     "masks": lambda: [struct.pack("<7I", 4, 4, 2, 0, 2, 7, 9), struct.pack("<10I", 2, 3, 3, 0, 2, 4, 1, 5, 0, 6)],
-    "launch": lambda: [LAUNCH],
-    "recording": _recordings,
-    "keys": lambda: [b'# x\npublic = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"\nsecret = "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs"\n'],
+    "terms": lambda: [Terms.of("detector", topic).pack().encode() for topic in TOPICS.values()],
+    "ring": lambda: [_RING.pack(7, 1, 4096) + struct.pack("<QBI", 2, 0, 100)],
+    **fuzz_files.EXAMPLES,
 }  # fmt: skip
 
 cv2.setNumThreads(1)

@@ -62,7 +62,7 @@ def load(path: Path, camera: str) -> Calibration:
         raise ConfigError(f"calibration file {path}: {error.strerror}; check the path") from error
     except KeyError as error:
         raise ConfigError(f"calibration file {path}: expected a table [{camera}] with {', '.join(sorted(KEYS))}, got no {error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, MessageError, ValueError, TypeError) as error:
+    except (MessageError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise ConfigError(f"calibration file {path}: {error}; correct it") from error
 
 

@@ -125,7 +125,7 @@ def _values(config: Any) -> dict[str, Any]:
 def _parsed(name: str, text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"parameter {name}: expected a JSON value, got {text[:100]!r}") from error
 
 

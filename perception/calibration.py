@@ -61,5 +61,5 @@ def load_calibration(folder: Path) -> Calibration | None:
         slope, offset = map(float, table["default"])
         curves = {str(name): (float(a), float(b)) for name, (a, b) in table["prompts"].items()}
         return Calibration((slope, offset), curves)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ModelError) as error:
+    except (OSError, ValueError, ArithmeticError, KeyError, TypeError, AttributeError, RecursionError, ModelError) as error:
         raise ModelError(f"{path}: expected a calibration as the fitting script writes it ({error}); fit it again or remove it") from error

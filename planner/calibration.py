@@ -76,7 +76,7 @@ def load_calibration(path: Path) -> Calibration | None:
         done = dict(table.get("done", {}))
         after = {str(skill): float(p) for skill, p in done.pop("after", {}).items()}
         return Calibration(skills, table.get("figures", {}), DoneRule(**{str(key): float(p) for key, p in done.items()}, after=after))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, SkillError) as error:
+    except (OSError, ValueError, ArithmeticError, KeyError, TypeError, AttributeError, RecursionError, SkillError) as error:
         raise SkillError(f"{path}: expected a calibration as the fitting script writes it ({error}): fit it again or remove it") from error
 
 

@@ -113,7 +113,7 @@ def load_help(path: Path) -> HelpCalibration:
         if table["length"] not in get_args(Length):
             raise ValueError(f"an unknown length policy {table['length']!r}")
         return HelpCalibration(str(table["model"]), table["length"], str(table["prompt"]), n, temperature, quantiles)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, ArithmeticError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         cure = "run python -m scripts.calibrate_help, or set ask = 0"
         raise SkillError(f"{path}: expected a calibration of help ({reason}): {cure}") from error

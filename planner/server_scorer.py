@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 import time
 import urllib.error
 import urllib.parse
@@ -32,6 +33,11 @@ class _Echo(NamedTuple):
 
     tokens: list[str]
     log_p: tuple[float, ...]
+
+
+def _is_log_p(value: float) -> bool:
+    """Whether a number of any size is a log-probability as a float: no NaN, no whole number beyond all floats."""
+    return value == -math.inf or -sys.float_info.max <= value <= 0.0
 
 
 class ServerScorer:
@@ -126,8 +132,8 @@ class ServerScorer:
         if values[0] is None:
             values = [0.0, *values[1:]]
         for value in values:
-            if not isinstance(value, float | int) or isinstance(value, bool) or math.isnan(value) or value > 0.0:
-                raise self._wrong(f"a log-probability is {value!r}")
+            if not isinstance(value, float | int) or isinstance(value, bool) or not _is_log_p(value):
+                raise self._wrong(f"a log-probability is {ascii(value)[:40]}")
         return [str(token) for token in tokens], tuple(map(float, values))
 
     def _lengths(self, prompts: list[Prompt], echoes: list[tuple[list[str], tuple[float, ...]]], usage: Any) -> list[int]:
@@ -188,7 +194,7 @@ class ServerScorer:
             raise self._wrong(f"it is longer than {LARGEST >> 20} MiB")
         try:
             answer = json.loads(raw)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise self._wrong("it is not JSON") from None
         if not isinstance(answer, dict):
             raise self._wrong("it is not a JSON object")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import string
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ from seesay.errors import SkillError
 from seesay.planner.calibration import Calibration, DoneRule, library_file, load_calibration
 from seesay.planner.conditions import Condition
 from seesay.planner.toml_lines import Misplaced, line_of, part
+from seesay.planner.toml_values import known, numbers, typed
 
 T = TypeVar("T")
 Relation = Literal["in", "on", "at"]
@@ -154,30 +154,30 @@ def load_library(source: str | Path = "tabletop") -> Library:
         table = tomllib.loads(text)
     except OSError as error:
         raise SkillError(f"the skill file {path} cannot be read ({error.strerror}): give the path of a TOML file or `tabletop`") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise SkillError(f"the skill file {path} is not TOML ({error}): correct that line") from error
     try:
         library = _library(table)
-    except SkillError as error:
+    except (SkillError, ValueError) as error:   # ValueError: a number of more digits than Python writes
         line = line_of(text, error.path) if isinstance(error, Misplaced) else 1
         raise SkillError(f"{path}, line {line}: {error}") from error
     return replace(library, calibration=load_calibration(path.with_suffix(".calibration.json")))
 
 
 def _library(table: Mapping[str, Any]) -> Library:
-    _known("the file", table, {"name", "done", "dialogue", "objects", "places", "place_groups", "reach", "skills"})
-    dialogue = _typed(table, "dialogue", dict, {})
-    _known("dialogue", dialogue, {"introduction", "examples"})
-    done = _typed(table, "done", dict, {})
+    known("the file", table, {"name", "done", "dialogue", "objects", "places", "place_groups", "reach", "skills"})
+    dialogue = typed(table, "dialogue", dict, {})
+    known("dialogue", dialogue, {"introduction", "examples"})
+    done = typed(table, "done", dict, {})
     return Library(
-        name=_typed(table, "name", str),
+        name=typed(table, "name", str),
         skills=_each(table, "skills", _skill),
-        objects={group: tuple(map(str, names)) for group, names in _typed(table, "objects", dict).items()},
-        places={name: _position(name, value) for name, value in _typed(table, "places", dict, {}).items()},
-        place_groups={group: tuple(map(str, names)) for group, names in _typed(table, "place_groups", dict, {}).items()},
-        done_phrase=_typed(done, "phrase", str, DONE),
-        done_affordance=float(_typed(done, "affordance", (int, float), 0.2)),
-        introduction=_typed(dialogue, "introduction", str, ""),
+        objects={group: tuple(map(str, names)) for group, names in typed(table, "objects", dict).items()},
+        places={name: _position(name, value) for name, value in typed(table, "places", dict, {}).items()},
+        place_groups={group: tuple(map(str, names)) for group, names in typed(table, "place_groups", dict, {}).items()},
+        done_phrase=typed(done, "phrase", str, DONE),
+        done_affordance=float(typed(done, "affordance", (int, float), 0.2)),
+        introduction=typed(dialogue, "introduction", str, ""),
         examples=_each(dialogue, "examples", _example, "dialogue"),
         reach=_reach(table),
     )
@@ -186,68 +186,51 @@ def _library(table: Mapping[str, Any]) -> Library:
 def _each(table: Mapping[str, Any], key: str, read: Callable[[Any], T], *above: str) -> tuple[T, ...]:
     """`read` of each entry of the list under `key`, which stands in the tables `above`."""
     entries = []
-    for number, entry in enumerate(_typed(table, key, list, [])):
+    for number, entry in enumerate(typed(table, key, list, [])):
         with part(*above, key, number):
             entries.append(read(entry))
     return tuple(entries)
 
 
 def _example(entry: Any) -> Example:
-    _known("an example", entry, {"instruction", "steps"})
-    return Example(_typed(entry, "instruction", str), tuple(map(str, _typed(entry, "steps", list))))
+    known("an example", entry, {"instruction", "steps"})
+    return Example(typed(entry, "instruction", str), tuple(map(str, typed(entry, "steps", list))))
 
 
 def _skill(entry: Any) -> Skill:
-    _known("a skill", entry, {each.name for each in fields(Skill)})
+    known("a skill", entry, {each.name for each in fields(Skill)})
     return Skill(
-        name=_typed(entry, "name", str),
+        name=typed(entry, "name", str),
         forms=_each(entry, "forms", _form),
         gripper=entry.get("gripper", "any"),
-        picks=_typed(entry, "picks", str, ""),
-        goes_to=_typed(entry, "goes_to", str, ""),
-        success=float(_typed(entry, "success", (int, float), 1.0)),
-        searches=_typed(entry, "searches", str, ""),
+        picks=typed(entry, "picks", str, ""),
+        goes_to=typed(entry, "goes_to", str, ""),
+        success=float(typed(entry, "success", (int, float), 1.0)),
+        searches=typed(entry, "searches", str, ""),
         needs=_each(entry, "needs", Condition.read),
         effects=_each(entry, "effects", Condition.read),
         useful=_each(entry, "useful", Condition.read),
-        undoes=_typed(entry, "undoes", str, ""),
+        undoes=typed(entry, "undoes", str, ""),
     )
 
 
 def _form(entry: Any) -> Form:
-    _known("a form", entry, {"phrase", "arguments", "relation"})
-    return Form(_typed(entry, "phrase", str), _typed(entry, "arguments", dict, {}), entry.get("relation"))
+    known("a form", entry, {"phrase", "arguments", "relation"})
+    return Form(typed(entry, "phrase", str), typed(entry, "arguments", dict, {}), entry.get("relation"))
 
 
 def _reach(table: Mapping[str, Any]) -> tuple[float, float, float, float]:
-    value = _typed(table, "reach", list, list(Library.reach))
-    numbers = len(value) == 4 and all(isinstance(x, int | float) and math.isfinite(x) for x in value)
-    if not (numbers and value[0] < value[2] and value[1] < value[3]):
+    value = typed(table, "reach", list, list(Library.reach))
+    if not (numbers(value, 4) and value[0] < value[2] and value[1] < value[3]):
         raise Misplaced(f"reach: expected [x low, y low, x high, y high] in metres, got {value!r}: correct it", ("reach",))
     x_low, y_low, x_high, y_high = map(float, value)
     return (x_low, y_low, x_high, y_high)
 
 
 def _position(name: str, value: Any) -> tuple[float, float, float]:
-    if not (isinstance(value, list) and len(value) == 3 and all(isinstance(x, int | float) and math.isfinite(x) for x in value)):
+    if not numbers(value, 3):
         raise Misplaced(f"place {name!r}: expected [x, y, z] in metres, got {value!r}: correct it", ("places", name))
     return (float(value[0]), float(value[1]), float(value[2]))
-
-
-def _known(what: str, table: Any, keys: set[str]) -> None:
-    if not isinstance(table, dict):
-        raise SkillError(f"{what}: expected a table, got {table!r}: correct it")
-    for key in table:
-        if key not in keys:
-            raise Misplaced(f"{what}: expected one of the keys {', '.join(sorted(keys))}, got {key!r}: correct or remove it", (key,))
-
-
-def _typed(table: Mapping[str, Any], key: str, kind: type | tuple[type, ...], default: Any = None) -> Any:
-    value = table.get(key, default)
-    if not isinstance(value, kind) or isinstance(value, bool):
-        names = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
-        raise Misplaced(f"{key}: expected {names}, got {value!r}: correct it", (key,))
-    return value
 
 
 def _check(library: Library) -> None:
@@ -294,12 +277,15 @@ def _check_skill(skill: Skill, library: Library, groups: set[str]) -> None:
 
 
 def _check_form(form: Form, groups: set[str]) -> None:
-    named = {name for _, name, _, _ in string.Formatter().parse(form.phrase) if name is not None}
+    try:
+        named = {name for _, name, _, _ in string.Formatter().parse(form.phrase) if name is not None}
+    except ValueError as error:
+        raise Misplaced(f"phrase {form.phrase!r}: {error}: correct it", ("phrase",)) from error
     if not form.phrase.strip() or named != set(form.arguments):
         message = f"phrase {form.phrase!r}: expected fields {sorted(form.arguments)}, got {sorted(named)}: make them agree"
         raise Misplaced(message, ("phrase",))
     for group in form.arguments.values():
-        if group not in groups:
+        if group not in list(groups):   # it may be anything that TOML has, a list too
             message = f"phrase {form.phrase!r}: expected a group ({', '.join(sorted(groups))}), got {group!r}: correct it"
             raise Misplaced(message, ("arguments",))
     if form.relation not in (None, "in", "on", "at"):

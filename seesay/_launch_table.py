@@ -116,7 +116,7 @@ def _load(path: Path) -> Table:
         raise ConfigError(f"launch file {path}: expected at most {MAX_BYTES} bytes; include smaller files")
     try:
         return tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"launch file {path}: not valid TOML: {error}") from error
 
 
@@ -139,7 +139,7 @@ def _typed(argument: Argument, text: str, where: str) -> Any:
     kind = type(argument.default)
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         value = text
     if kind is float and type(value) is int:
         value = float(value)

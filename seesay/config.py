@@ -144,7 +144,7 @@ def parse_overrides(settings: Iterable[str]) -> dict[str, Any]:
             raise ConfigError(f"setting: expected KEY=VALUE such as detector.threshold=0.3, got {setting!r}")
         try:
             result[key.strip()] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):
             result[key.strip()] = value
     return result
 
@@ -162,6 +162,8 @@ def from_mapping(kind: type[C], mapping: Mapping[str, Any], where: str) -> C:
         return made
     except msgspec.ValidationError as error:
         raise ConfigError(f"{where}: {_sentence(str(error))}") from error
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"{where}: expected whole characters, got half of a surrogate pair in {ascii(error.object)[:60]}") from error
 
 
 def between(low: float, high: float) -> msgspec.Meta:

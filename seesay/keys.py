@@ -122,7 +122,7 @@ def _read(path: Path, secret: bool = False) -> dict[str, object]:
         raise KeyFileError(f"key file {path}: expected a file of 1 to {MAX_FILE_BYTES} bytes; make one with seesay keys new NAME")
     try:
         return tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         raise KeyFileError(f"key file {path}: expected TOML as seesay keys new writes it; make a new one") from None
 
 

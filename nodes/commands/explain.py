@@ -74,7 +74,7 @@ def load_steps(run: Path) -> list[PlanStep]:
         plan = json.loads(path.read_text())
     except OSError as error:
         raise ConfigError(f"expected the folder of a run with its plan.json, got {run} ({error.strerror}); name one") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: expected the JSON of a plan, got something else ({error}); run the demo again") from error
     steps = plan.get("steps") if isinstance(plan, dict) else None
     if not isinstance(steps, list):

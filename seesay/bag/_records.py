@@ -35,7 +35,7 @@ _LENGTH = struct.Struct("<Q")
 _MESSAGE = struct.Struct("<HIQQ")
 
 
-_NO_INDEX = (McapError, ValueError, KeyError, EOFError, RuntimeError, OSError, struct.error)   # the file is cut off or damaged
+_DAMAGED = (McapError, ValueError, OverflowError, EOFError, RuntimeError, struct.error)
 
 _KINDS: dict[int, Any] = {
     Opcode.HEADER: Header,
@@ -81,7 +81,7 @@ def read_summary(path: Path) -> Index | None:
             if any(channel.schema_id not in summary.schemas for channel in summary.channels.values()):
                 return None
             return Index(summary.schemas, summary.channels, summary.statistics, list(reader.iter_metadata()))
-    except _NO_INDEX:
+    except (*_DAMAGED, KeyError, OSError):
         return None
 
 
@@ -119,7 +119,7 @@ class Records:
                 return
             try:
                 records = list(_inside(body)) if opcode == Opcode.CHUNK else [_parse(opcode, body)]
-            except (McapError, ValueError, struct.error, EOFError, RuntimeError, zstandard.ZstdError, MemoryError):
+            except (*_DAMAGED, zstandard.ZstdError, MemoryError):
                 return
             self.good_bytes = file.tell()
             yield from (record for record in records if record is not None)
