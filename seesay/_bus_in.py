@@ -156,6 +156,7 @@ class Inlet:
                 subscriber.refuse()
                 raise
             if terms is not None:
+                subscriber.catch_up(head)
                 if head.flags & FAREWELL:
                     subscriber.part(head)
                 else:

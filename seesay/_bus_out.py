@@ -59,6 +59,7 @@ class Outlet:
         self._may_ring = _ring.AVAILABLE and not topic.latched
         self.server: RingServer | None = None
         self._closed = False
+        self._sent = 0
         check_path(self._path.with_name(f"{self._path.name}.ring"))
         self._lock_file = lock_socket(self._path)
         self.socket: Socket = context.socket(zmq.XPUB)
@@ -81,6 +82,7 @@ class Outlet:
         with self._lock:
             if self._closed:
                 raise BusError(f"the bus of node {head.node} is closed")
+            self._sent = head.sequence
             sizes = [len(part) for part in parts[1:]]
             early = self.topic.keep == "all" and time.monotonic() - self._opened < JOIN_S
             if slot is None and self._may_ring and sum(sizes) >= RING_BYTES and (self.publisher.subscribers or early):
@@ -204,8 +206,9 @@ class Outlet:
             _log.warning("topic %s: a subscriber sent no terms: %s", self.topic.name, error)
 
     def _say(self, flags: int) -> None:
-        terms = Terms.of(self.publisher.node, self.topic).pack()
-        self._send(self.publisher.envelope(terms, flags).carrying(NOTHING), ())
+        head = self.publisher.envelope(Terms.of(self.publisher.node, self.topic).pack(), flags)
+        head.sequence = self._sent   # not of a message that waits for the lock
+        self._send(head.carrying(NOTHING), ())
 
     def _send(self, head: Envelope, buffers: Sequence[Part]) -> None:
         send(self.socket, self._prefix + head.pack(), buffers)

@@ -35,6 +35,7 @@ _ZAP = "inproc://zeromq.zap.01"
 _ADDRESS = re.compile(r"tcp://(\*|\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})")
 _PROBE_S = 10
 _BURST = 256
+_QUEUE = 4096
 
 
 def make_key_pair() -> tuple[bytes, bytes]:
@@ -56,6 +57,9 @@ class Handler(Protocol):
     def received(self, route: bytes, peer: str, parts: list[Part]) -> None:
         """A message of the other end `route`, whose key is called `peer`."""
 
+    def lost(self, route: bytes, parts: Sequence[Part]) -> None:
+        """A message to `route` could not be sent."""
+
     def tick(self, heard: set[bytes]) -> None:
         """Some 50 ms have passed, in which bytes came from the routes `heard`."""
 
@@ -69,7 +73,7 @@ class RemoteSocket:
         self._allowed = allowed
         self._guard = Guard()
         self._options: dict[int, int | bytes] = {}
-        self._queue: deque[tuple[bytes, Sequence[Part]]] = deque(maxlen=4096)
+        self._queue: deque[tuple[bytes, Sequence[Part]]] = deque()
         self._resetting = self._stopping = False
         self._told = math.inf  # when a refusal was last logged; not before the listener has called itself
         self._wake_out, self._wake_in = sockets.socketpair()
@@ -107,7 +111,10 @@ class RemoteSocket:
 
     def send(self, route: bytes, parts: Sequence[Part]) -> None:
         """Queue a message to `route` (empty for a dialer). One that cannot be sent at once is lost, as with the other end gone."""
-        self._queue.append((route, parts))
+        if len(self._queue) < _QUEUE:
+            self._queue.append((route, parts))
+        else:
+            self._handler.lost(route, parts)
         self._wake()
 
     def reset(self) -> None:
@@ -223,8 +230,10 @@ class RemoteSocket:
     def _flush(self, socket: zmq.Socket[bytes]) -> None:
         while self._queue:
             route, parts = self._queue.popleft()
-            with contextlib.suppress(zmq.Again, zmq.ZMQError):
+            try:
                 socket.send_multipart([route, *parts] if self._allowed else parts, zmq.NOBLOCK, copy=False)
+            except zmq.ZMQError:
+                self._handler.lost(route, parts)
 
     def _authenticate(self, zap: zmq.Socket[bytes]) -> None:
         """Answer one question of libzmq whether a key may come in (RFC 27)."""

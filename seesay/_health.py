@@ -117,6 +117,16 @@ class Health:
         self._gaps += lost
         return lost
 
+    def catch_up(self, head: Envelope) -> int:
+        """A publisher said which number it sent last: count and return how many of those before never came."""
+        peer = self._peers.get(head.node)
+        if peer is None or peer.instance != head.instance:
+            return 0
+        lost = 0 if peer.last is None else max(0, head.sequence - peer.last)
+        peer.last = head.sequence
+        self._gaps += lost
+        return lost
+
     def take(self, head: Envelope, message: Any) -> None:
         """A message reached its consumer."""
         header, now_ns = message.header, time.monotonic_ns()

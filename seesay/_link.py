@@ -22,10 +22,9 @@ import fnmatch
 import json
 import logging
 import struct
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -178,6 +177,7 @@ class Flow:
     """One topic on its way to one peer: what waits, and how much is under way."""
 
     def __init__(self, topic: Topic[Any], first: Iterable[Received[Any]] = ()) -> None:
+        self.topic = topic
         self._latest = topic.keep == "latest"
         self._window = 1 if self._latest else 32
         self._sent_ns = 0
@@ -186,8 +186,15 @@ class Flow:
 
     def offer(self, received: Received[Any]) -> None:
         """A new message waits; the oldest makes room."""
-        self.dropped += len(self.waiting) == self.waiting.maxlen
+        if len(self.waiting) == self.waiting.maxlen:
+            self.dropped += 1
+            say_lost(self.topic, "the other host takes them too slowly")
         self.waiting.append(received)
+
+    @property
+    def pending(self) -> int:
+        """How many messages wait or are not acknowledged."""
+        return len(self.waiting) + self.sent - self.taken
 
     @property
     def ready(self) -> bool:
@@ -240,36 +247,10 @@ class Link:
         return LinkStatus(header, self.peer, state, *clock, sent, self.received, self.replaced + dropped, self.invalid, self.note)
 
 
-class Inbox:
-    """Messages of one topic from all peers that wait to be decoded: the newest of each peer, or the last 64 of a keep-all topic."""
-
-    def __init__(self, topic: Topic[Any]) -> None:
-        self.topic = topic
-        self._condition = threading.Condition()
-        self._waiting: deque[tuple[Link, int, Sequence[Part]]] = deque(maxlen=64)
-
-    def put(self, link: Link, number: int, parts: Sequence[Part]) -> bool:
-        """Let a message wait in place of older ones; tell whether it is to be acknowledged now."""
-        with self._condition:
-            stale = [waiting for waiting in self._waiting if waiting[0] is link] if self.topic.keep == "latest" else []
-            if not stale and len(self._waiting) == self._waiting.maxlen:
-                stale = [self._waiting[0]]
-            for waiting in stale:
-                self._waiting.remove(waiting)
-            link.replaced += len(stale)
-            self._waiting.append((link, number, parts))
-            self._condition.notify()
-        return self.topic.keep == "latest"
-
-    def take(self, closed: Callable[[], bool]) -> tuple[Link, int, Sequence[Part]] | None:
-        """Wait for the next message; None once `closed()` holds and `wake` was called."""
-        with self._condition:
-            self._condition.wait_for(lambda: closed() or self._waiting)
-            return None if closed() else self._waiting.popleft()
-
-    def wake(self) -> None:
-        with self._condition:
-            self._condition.notify_all()
+def say_lost(topic: Topic[Any], why: str) -> None:
+    """A message was lost between the hosts: of a reliable topic that is said aloud."""
+    if topic.reliable:
+        _log.warning("topic %s: a message was lost: %s", topic.name, why)
 
 
 def keep_latched(kept: dict[tuple[str, str], Received[Any]], topic: Topic[Any], received: Received[Any]) -> None:
@@ -279,3 +260,12 @@ def keep_latched(kept: dict[tuple[str, str], Received[Any]], topic: Topic[Any], 
     kept[key] = received
     if len(kept) > MAX_LATCHED:
         del kept[next(iter(kept))]
+
+
+def statuses(header: Header, links: Iterable[Link], dialing: str, refusal: str) -> list[LinkStatus]:
+    """How it stands with each peer that is there, for who is `dialing` a peer also with one that is not."""
+    rows = [link.status(header) for link in links]
+    if rows or not dialing:
+        return rows
+    why = "no answer: does the other gateway run, and is our key allowed there?"
+    return [LinkStatus(header, dialing, "refused" if refusal else "connecting", message=refusal or why)]

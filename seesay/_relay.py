@@ -1,12 +1,15 @@
-"""What comes from other hosts, published on this host's bus, and whether its publishers over there live."""
+"""What comes from other hosts: it waits to be decoded, is published on this host's bus, and lives as long as its publishers over there."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from seesay._link import Link, say_lost
+from seesay.codec import Part
 from seesay.pubsub import AnyBus, Publisher, Subscriber
 from seesay.topics import Topic
 
@@ -16,6 +19,40 @@ _log = logging.getLogger(__name__)
 def living(subscribers: Iterable[Subscriber[Any]], but: str) -> list[str]:
     """The names of the topics of which a publisher lives; the node `but` does not count."""
     return [end.topic.name for end in subscribers if any(lives for node, lives in end.publishers.items() if node != but)]
+
+
+class Inbox:
+    """Messages of one topic from all peers that wait to be decoded: the newest of each peer, or the last 64 of a keep-all topic."""
+
+    def __init__(self, topic: Topic[Any]) -> None:
+        self.topic = topic
+        self._condition = threading.Condition()
+        self._waiting: deque[tuple[Link, int, Sequence[Part]]] = deque(maxlen=64)
+
+    def put(self, link: Link, number: int, parts: Sequence[Part]) -> bool:
+        """Let a message wait in place of older ones; tell whether it is to be acknowledged now."""
+        with self._condition:
+            stale = [waiting for waiting in self._waiting if waiting[0] is link] if self.topic.keep == "latest" else []
+            if not stale and len(self._waiting) == self._waiting.maxlen:
+                stale = [self._waiting[0]]
+            for waiting in stale:
+                self._waiting.remove(waiting)
+            link.replaced += len(stale)
+            if stale:
+                say_lost(self.topic, "they come faster than they are decoded")
+            self._waiting.append((link, number, parts))
+            self._condition.notify()
+        return self.topic.keep == "latest"
+
+    def take(self, closed: Callable[[], bool]) -> tuple[Link, int, Sequence[Part]] | None:
+        """Wait for the next message; None once `closed()` holds and `wake` was called."""
+        with self._condition:
+            self._condition.wait_for(lambda: closed() or self._waiting)
+            return None if closed() else self._waiting.popleft()
+
+    def wake(self) -> None:
+        with self._condition:
+            self._condition.notify_all()
 
 
 class Relay:

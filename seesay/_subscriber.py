@@ -183,6 +183,14 @@ class Subscriber(Generic[M]):
             self._health.hear(head, self.topic.lease_s if lease_s is None else lease_s)
         compare("subscriber", self.topic, self.differences, Terms.of(self.node, self.topic), terms)
 
+    def catch_up(self, head: Envelope) -> None:
+        """For a transport that keeps order: a publisher says up to which number it has sent; what has not come by now is lost."""
+        if self.topic.reliable:
+            with self.gate.lock:
+                lost = self._health.catch_up(head)
+            if lost:
+                _log.warning("topic %s: %d messages of %s were lost on the way", self.topic.name, lost, head.node)
+
     def part(self, head: Envelope) -> None:
         """For a transport: a publisher ended."""
         with self.gate.lock:

@@ -17,8 +17,9 @@ from typing import Any
 from seesay import _link as protocol
 from seesay._bus_remote import RemoteSocket
 from seesay._clock_offset import OffsetEstimate
-from seesay._link import Flow, Greeting, Inbox, Link
-from seesay._relay import Relay, living
+from seesay._link import Flow, Greeting, Link
+from seesay._losses import Losses
+from seesay._relay import Inbox, Relay, living
 from seesay.codec import Part
 from seesay.errors import BusError, SeeSayError, WireError
 from seesay.keys import KeyPair
@@ -42,11 +43,7 @@ class Gateway:
     """
 
     def __init__(
-        self,
-        bus: AnyBus,
-        offer: Sequence[Topic[Any]],
-        accept: Sequence[str],
-        quality: int = 85,
+        self, bus: AnyBus, offer: Sequence[Topic[Any]], accept: Sequence[str], quality: int = 85,
         now_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._bus, self._accept, self._quality, self._now_ns = bus, tuple(accept), quality, now_ns
@@ -54,14 +51,14 @@ class Gateway:
         self._latched: dict[str, dict[tuple[str, str], Received[Any]]] = {}
         self._inboxes: dict[str, Inbox] = {}
         self._relay = Relay(bus)
+        self._losses = Losses()
         self._living: list[str] = []
         self._links: dict[bytes, Link] = {}
         self._changed = threading.Condition()
         self._clock = OffsetEstimate()
         self._dialing = ""
         self._heard = self._pinged = 0.0
-        self._refusal = ""
-        self._closed = False
+        self._refusal, self._closed = "", False
         self._socket: RemoteSocket | None = None
         self._threads: list[threading.Thread] = []
 
@@ -83,13 +80,7 @@ class Gateway:
     def status(self, header: Header) -> list[LinkStatus]:
         """How it stands with each peer that is there, for a dialer also with one that is not."""
         with self._changed:
-            rows = [link.status(header) for link in self._links.values()]
-            if rows or not self._dialing:
-                return rows
-            if self._refusal:
-                return [LinkStatus(header, self._dialing, "refused", message=self._refusal)]
-            why = "no answer: does the other gateway run, and is our key allowed there?"
-            return [LinkStatus(header, self._dialing, "connecting", message=why)]
+            return protocol.statuses(header, self._links.values(), self._dialing, self._refusal)
 
     def close(self) -> None:
         """Say goodbye and stop. May be called twice."""
@@ -132,6 +123,12 @@ class Gateway:
         except (WireError, BusError) as error:
             self._refuse(route, peer, str(error))
 
+    def lost(self, route: bytes, parts: Sequence[Part]) -> None:
+        kind, _, topic = protocol.read_head(parts[0])
+        if kind == b"M" and (link := self._links.get(route)) is not None:
+            link.replaced += 1
+            protocol.say_lost(self._offer[topic], f"it could not be sent to {link.peer}")
+
     def tick(self, heard: set[bytes]) -> None:
         now = time.monotonic()
         for route in heard & self._links.keys():
@@ -159,8 +156,7 @@ class Gateway:
         now = self._now_ns()
         self._clock.add(*protocol.read_stamps(parts), now)
         self._heard = time.monotonic()
-        link = self._links.get(b"")
-        if link:
+        if link := self._links.get(b""):
             link.heard = self._heard
             link.note_clock(self._clock)
         elif self._clock.samples % _PINGS_TO_GREET == 0:
@@ -181,6 +177,7 @@ class Gateway:
         link.note_clock(self._clock)
         with self._changed:
             self._links[route], self._refusal = link, ""
+            self._losses.meet(link)
         if not self._dialing:
             self._send(route, Greeting.of(self._offer.values()).parts())
         self._send(route, protocol.names(b"W", chosen))
@@ -224,6 +221,7 @@ class Gateway:
         _log.info("disconnected from %s: %s", link.peer, why)
         with self._changed:
             del self._links[link.route]
+            self._losses.part(link)
         self._relay.set_living(link.living for link in self._links.values())
 
     def _send(self, route: bytes, parts: Sequence[Part]) -> None:
@@ -257,6 +255,7 @@ class Gateway:
             for subscriber in ready:
                 topic, news = subscriber.topic, [one for one in subscriber.take_all() if one.publisher != self._bus.node]
                 with self._changed:
+                    self._losses.miss(topic, len(news))
                     for received in news:
                         if topic.latched:
                             protocol.keep_latched(self._latched.setdefault(topic.name, {}), topic, received)

@@ -119,6 +119,26 @@ def test_a_loss_on_a_reliable_topic_is_said_aloud(open_bus: OpenBus, caplog: pyt
     assert until(lambda: "topic instruction: 1 messages of person were lost" in caplog.text)
 
 
+def test_the_last_messages_of_a_reliable_topic_are_missed_too(
+    session: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No later message shows the gap, but a sign of life tells up to which number was sent."""
+    with Bus(session, "person") as sender, Bus(session, "planner") as receiver:
+        publisher, subscriber = sender.publisher(INSTRUCTION), receiver.subscriber(INSTRUCTION)
+        assert publisher.wait_for_subscribers(1, LONG)
+        publisher.send(Instruction(Header(1), "1", "go"))
+        assert subscriber.take(LONG) is not None
+        with monkeypatch.context() as patch:
+            patch.setattr(publisher._transmitter, "_send", lambda head, buffers: None)
+            for number in (2, 3):
+                publisher.send(Instruction(Header(number), str(number), "stop"))
+        assert until(lambda: subscriber.stats.gaps == 2)
+        assert "topic instruction: 2 messages of person were lost on the way" in caplog.text
+        publisher.send(Instruction(Header(4), "4", "go"))
+        assert subscriber.take(LONG) is not None
+        assert (subscriber.stats.gaps, subscriber.stats.received) == (2, 2)
+
+
 def test_a_publisher_that_closes_is_not_alive_and_not_missed(open_bus: OpenBus, caplog: pytest.LogCaptureFixture) -> None:
     sender, subscriber = open_bus("camera"), open_bus("detector").subscriber(FRONT)
     assert sender.publisher(FRONT).wait_for_subscribers(1, LONG)
@@ -165,6 +185,8 @@ def test_a_slow_consumer_gets_the_newest_picture(session: Path) -> None:
         publisher, subscriber = sender.publisher(FRONT), bus.subscriber(FRONT)
         assert publisher.wait_for_subscribers(1, LONG)
         pixels = np.zeros((240, 320, 3), np.uint8)
+        publisher.send(Image(Header(1), "rgb8", pixels))   # the ring's descriptor comes with the first one
+        assert subscriber.take(LONG) is not None
         for _ in range(5):
             for _ in range(20):
                 publisher.send(Image(Header(publisher.sequence + 1), "rgb8", pixels))
