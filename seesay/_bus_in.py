@@ -43,6 +43,7 @@ class Inlet:
         self._watch = watch
         self._turn, self._access = threading.Lock(), threading.Lock()
         self._waiting = self._closed = False
+        self._ready: list[tuple[int, int]] = []
         self._connected: dict[str, int] = {}
         self._links: dict[str, RingLink] = {}
         self._linked: dict[int, str] = {}
@@ -72,12 +73,17 @@ class Inlet:
             self._waiting = True
         return self.descriptor
 
+    def wait(self, seconds: float | None) -> None:
+        """As `Waiter.wait`."""
+        self._ready = self._own.wait(seconds)
+
     def end(self) -> None:
         """As `Waiter.end`."""
         with self._access:
             self._waiting = False
+            ready, self._ready = self._ready, []
             if not self._closed:
-                self._receive(self._own.wait())
+                self._receive(ready or self._own.wait())
                 self._watch.resume(self.descriptor)
         self._turn.release()
 
