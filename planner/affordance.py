@@ -97,8 +97,9 @@ class AffordanceModel:
         self, option: Option, skill: Skill, library: Library, objects: Objects, gripper: ArmState | None, history: Sequence[StepRecord]
     ) -> list[tuple[float, str]]:
         """What makes a step useless though it may succeed."""
-        held = holds(option, library, objects)
-        effects = [satisfied(effect, option.arguments, library.places, objects, gripper, by_all=True) for effect in skill.effects]
+        held = holds(option, library, objects) if option.relation else None
+        aims = [effect for effect in skill.effects if effect.verb in ("near", "held")]
+        effects = [satisfied(aim, option.arguments, library.places, objects, gripper, by_all=True) for aim in aims]
         if held is True or (effects and all(effects)):
             return [(0.1, "already there" if held else "already so")]
         if held is None and option.relation and any(record.succeeded and record.phrase == option.phrase for record in history):
@@ -119,7 +120,7 @@ class AffordanceModel:
         base = after.get(option.skill, library.done_affordance) if option else library.done_affordance
         if not last.succeeded:
             return Affordance(0.1 * base, ("the last step failed",))
-        if option is not None and holds(option, library, objects) is False:
+        if option is not None and option.relation and holds(option, library, objects) is False:
             return Affordance(0.1 * base, ("the last step is seen to have had no effect",))
         return Affordance(base)
 

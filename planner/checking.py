@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from seesay.messages import Objects
+from seesay.messages import ArmState, Objects
 from seesay.planner.binding import option_of
 from seesay.planner.relations import evidence_ns, holds
 from seesay.planner.skills import Library
@@ -17,9 +17,9 @@ class Checking:
         self._library = library
         self._doubted_ns = 0
 
-    def look(self, phrase: str, objects: Objects) -> Literal["believed", "doubted", "refuted"]:
+    def look(self, phrase: str, objects: Objects, gripper: ArmState | None) -> Literal["believed", "doubted", "refuted"]:
         """What is seen of the effect of the last step: nothing against it, something against it once, or in a second picture too."""
-        if holds(option_of(self._library, phrase), self._library, objects) is not False:
+        if holds(option_of(self._library, phrase), self._library, objects, gripper) is not False:
             self._doubted_ns = 0
             return "believed"
         if not self._doubted_ns or evidence_ns(objects) <= self._doubted_ns:

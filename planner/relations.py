@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,17 +78,19 @@ def moved(option: Option, library: Library, objects: Objects) -> Object | None:
     return find(objects, option.arguments.get(library.skill(option.skill).picks, ""))
 
 
-def holds(option: Option, library: Library, objects: Objects) -> bool | None:
-    """Whether an option's effect is seen to hold now.
+def holds(option: Option, library: Library, objects: Objects, gripper: ArmState | None = None) -> bool | None:
+    """Whether an option's effect is seen to hold now: its relation, or where it has none, the effects that its skill states.
 
-    None where that cannot be told: no such effect, the moved thing not seen in the newest pictures (a thing that vanished into a bowl may
-    still be known at its old place), or positions within `DOUBT` of the relation's limit.
+    None where that cannot be told: no effect, the moved thing not seen in the newest pictures (a thing that vanished into a bowl may
+    still be known at its old place), positions within `DOUBT` of the relation's limit, or effects on a gripper whose state is not known.
     """
     skill = library.skill(option.skill)
+    if option.relation is None:
+        return _all_hold(skill.effects, option, library, objects, gripper)
     thing = moved(option, library, objects)
     goal = option.arguments.get(skill.goes_to, "")
     newest = evidence_ns(objects)
-    if option.relation is None or thing is None or thing.status != "visible" or newest - thing.last_seen_ns > NOW_S * 1e9:
+    if thing is None or thing.status != "visible" or newest - thing.last_seen_ns > NOW_S * 1e9:
         return None
     if goal in library.places:
         place = np.array(library.places[goal])
@@ -100,6 +102,18 @@ def holds(option: Option, library: Library, objects: Objects) -> bool | None:
     if option.relation == "in":
         return _surely(inside(thing, support), distance > _outline(support) + DOUBT)
     return _surely(above(thing, support), distance > 0.03 + DOUBT)
+
+
+def _all_hold(
+    effects: Sequence[Condition], option: Option, library: Library, objects: Objects, gripper: ArmState | None
+) -> bool | None:
+    found = []
+    for effect in effects:
+        hidden = effect.verb == "held" and not everything_named(objects, option.arguments.get(effect.name, effect.name))
+        found.append(None if hidden else satisfied(effect, option.arguments, library.places, objects, gripper))
+    if False in found:
+        return False
+    return True if found and None not in found else None
 
 
 def _surely(yes: bool, no: bool) -> bool | None:

@@ -142,9 +142,9 @@ class SayCan:
             if option.skill == DONE:
                 totals[i] = scores[i]
                 continue
-            record, then = StepRecord(option.phrase), expected(option, self.library, objects)
+            record, (then, hand) = StepRecord(option.phrase), expected(option, self.library, objects, gripper)
             later = subtask.after(record, then, self.library) if subtask else None
-            totals[i] = scores[i] + self._best(text, [*steps, record], then, now_ns, gripper, later)
+            totals[i] = scores[i] + self._best(text, [*steps, record], then, now_ns, hand, later)
         return totals
 
     def goal(self, step: PlanStep, objects: Objects, goal_id: str = "") -> SkillGoal:

@@ -148,7 +148,7 @@ class Task:
         if self._asking.pending:
             return self._settle(objects, now_ns, gripper)
         missing = self._understand(objects)
-        if self._verify(objects):
+        if self._verify(objects, gripper):
             return Wait(f"looking again whether this had its effect: {self.history[-1].phrase}")
         missing = missing or [name for name in self._wanted(objects) if name not in self._searchable and not _seen(objects, name)]
         if missing:
@@ -214,14 +214,15 @@ class Task:
         if self._agenda:
             self._agenda.record(record)
 
-    def _verify(self, objects: Objects) -> bool:
+    def _verify(self, objects: Objects, gripper: ArmState | None) -> bool:
         """A step that the executor took for a success has failed if two looks show its effect not to hold. True after the first."""
         if not self._check or not self.history or not self.history[-1].succeeded:
             return False
         phrase = self.history[-1].phrase
-        seen = self._checking.look(phrase, objects)
+        seen = self._checking.look(phrase, objects, gripper)
         if seen == "refuted":
-            self.history[-1] = StepRecord(phrase, False, "it is seen elsewhere")
+            moved = option_of(self._saycan.library, phrase).relation
+            self.history[-1] = StepRecord(phrase, False, "it is seen elsewhere" if moved else "its effect is not seen")
             if self._agenda:
                 self._agenda.correct(self.history[-1])
         return seen == "doubted"

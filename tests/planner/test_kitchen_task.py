@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seesay.messages import SkillResult
+from seesay.messages import Outcome, SkillResult
 from seesay.planner.language import ScriptedScorer
 from seesay.planner.saycan import SayCan
 from seesay.planner.skills import load_library
@@ -53,6 +53,25 @@ def test_what_is_nowhere_ends_after_failures_in_a_row() -> None:
     end, steps = run("Bring me the coke can.", Kitchen(State("table", (("apple", "table"),))))
     assert (end.result.outcome, steps) == ("failed", ["find a coke can"] * 3)
     assert "there is no coke can anywhere" in end.result.message
+
+
+def test_a_robot_that_only_claims_to_have_picked_up_is_not_believed() -> None:
+    """The skill states `held`, and the can is seen to stand where it stood."""
+    kitchen = Kitchen(State("table", (("coke can", "table"),)))
+    attempt, claims = kitchen.attempt, ["pick"]
+
+    def claim(skill: str, argument: str = "") -> tuple[Outcome, str]:
+        if skill in claims:
+            claims.remove(skill)
+            return "succeeded", "pick"
+        return attempt(skill, argument)
+
+    kitchen.attempt = claim  # type: ignore[method-assign]
+    end, steps = run("Bring me the coke can.", kitchen)
+    assert steps == [PLAN[0], PLAN[1], *PLAN[1:4]]
+    assert end.result.outcome == "done"
+    assert end.step is not None
+    assert end.step.history[1] == f"{PLAN[1]} (failed: its effect is not seen)"
 
 
 @pytest.mark.parametrize("text", ["", "...", "x" * 500])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 
-from seesay.messages import Objects
+from seesay.messages import ArmState, Header, Objects
 from seesay.planner.effects import expected
 from seesay.planner.language import Best, ScriptedScorer
 from seesay.planner.relations import holds
@@ -20,7 +21,7 @@ ORDER = order("put the red block on the blue block in some way")
 
 @pytest.mark.parametrize("option", [o for o in LIBRARY.candidates() if o.arguments.get("object") == "red block"], ids=lambda o: o.phrase)
 def test_the_expected_effect_of_an_option_holds_after_it(option: Option, table: Objects) -> None:
-    then = expected(option, LIBRARY, table)
+    then, _ = expected(option, LIBRARY, table)
     place = option.arguments["place"]
     seen = place in LIBRARY.places or place in ("blue block", "green bowl", "yellow bowl")
     assert holds(option, LIBRARY, then) is (True if seen else None)
@@ -73,3 +74,51 @@ def test_the_step_after_is_searched_not_scored(table: Objects) -> None:
     steps = [SayCan(LIBRARY, scorer, lookahead=3).decide(ORDER, [], table, 10 * S) for scorer in (plain, searching)]
     assert steps[0].choice == steps[1].choice
     assert searching.searched == 2  # of the three best options, done is followed by nothing
+
+
+KITCHEN = load_library("kitchen")
+X, Y, Z = KITCHEN.places["table"]
+
+
+def at_table(*, holding: bool) -> tuple[Objects, ArmState]:
+    """A tea, in the gripper or beside it, and a coke can on the table, where the robot stands."""
+    things = scene(thing(1, "tea", X, Y, Z, status="held" if holding else "visible"), thing(2, "coke can", X + 0.2, Y, Z))
+    return things, ArmState(Header(10 * S), np.array([X, Y, Z]), 0.0, 0.04, 5.0 if holding else 0.0, 0.0)
+
+
+@pytest.mark.parametrize("phrase", ["find a coke can", "find a sponge", "pick up the coke can", "go to the trash", "put down the tea",
+                                    "bring it to you"])  # fmt: skip
+def test_the_effects_that_a_skill_states_hold_after_it(phrase: str) -> None:
+    option = next(each for each in KITCHEN.candidates() if each.phrase == phrase)
+    objects, gripper = at_table(holding=option.skill in ("put_down", "bring"))
+    then, hand = expected(option, KITCHEN, objects, gripper)
+    assert holds(option, KITCHEN, objects, gripper) is (phrase == "find a coke can")   # it is near already
+    assert holds(option, KITCHEN, then, hand) is True
+
+
+def test_what_is_held_goes_where_the_robot_goes() -> None:
+    objects, gripper = at_table(holding=True)
+    then, hand = expected(next(each for each in KITCHEN.candidates() if each.phrase == "go to the trash"), KITCHEN, objects, gripper)
+    assert hand is not None
+    assert hand.position.tolist() == list(KITCHEN.places["trash"]) == then.objects[0].position.tolist()
+    assert then.objects[1] is objects.objects[1]
+
+
+def test_without_the_state_of_the_gripper_it_stays_unknown() -> None:
+    objects, _ = at_table(holding=True)
+    for option in KITCHEN.candidates()[:-1]:
+        assert expected(option, KITCHEN, objects)[1] is None
+
+
+def test_put_down_before_pick_up() -> None:
+    """The gripper is full: to pick up at once looks better by itself, and worse with what can come after it."""
+    objects, gripper = at_table(holding=True)
+
+    def says(context: str, phrase: str) -> float:
+        return {"pick up the coke can": -0.5, "put down the tea": -3.0, "bring it to you": -4.0}.get(phrase, -20.0)
+
+    scorer, wish = ScriptedScorer(says), order("bring me the coke can")
+    plain, ahead = (SayCan(KITCHEN, scorer, lookahead=n).decide(wish, [], objects, 10 * S, gripper) for n in (0, 3))
+    assert plain.choice is not None
+    assert ahead.choice is not None
+    assert (plain.candidates[plain.choice].phrase, ahead.candidates[ahead.choice].phrase) == ("pick up the coke can", "put down the tea")
