@@ -36,11 +36,11 @@ BARS = {"closed_loop": (">=", 0.60)}
 
 
 class Meddler:
-    """Moves the thing of one step by hand, once. `did` says what it did, empty until then."""
+    """Moves the thing of one step by hand, once, in the way of `kind`. `did` says what it did, empty until then."""
 
     def __init__(self, seed: int, steps: int) -> None:
         self._rng = np.random.default_rng([seed, 31])
-        self._kind = KINDS[int(self._rng.integers(len(KINDS)))]
+        self.kind = KINDS[int(self._rng.integers(len(KINDS)))]
         self._step = int(self._rng.integers(steps))
         self.did = ""
 
@@ -49,11 +49,11 @@ class Meddler:
             return
         ended = isinstance(report, SkillResult)
         phase = report.phase if isinstance(report, SkillFeedback) else ""
-        now = {"moved": phase == "go above the object", "dropped": phase == "carry", "taken away": ended}[self._kind]
+        now = {"moved": phase == "go above the object", "dropped": phase == "carry", "taken away": ended}[self.kind]
         if now and self._step == 0:
             name = goal.targets["object"].label
             move_by_hand(world, name, free_spot(world, self._rng, name))
-            self.did = f"{name} {self._kind}"
+            self.did = f"{name} {self.kind}"
         self._step -= ended
 
 

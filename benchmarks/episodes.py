@@ -13,10 +13,11 @@ import numpy as np
 from benchmarks.oracle import OracleEyes
 from seesay.executor import Report, SafeExecutor, Workspace
 from seesay.geometry import rigid
-from seesay.messages import Header, Instruction, Objects, PlanStep, SkillGoal
+from seesay.messages import Header, Instruction, Objects, PlanStep, Question, SkillGoal
 from seesay.perception import Detector, Segmenter
 from seesay.perception.grounding import View
 from seesay.perception.pipeline import Perceiver
+from seesay.planner.asking import Help
 from seesay.planner.language import LanguageScorer
 from seesay.planner.saycan import Mode, SayCan
 from seesay.planner.skills import Library
@@ -74,12 +75,16 @@ def run_episode(
     expand: bool = True,
     feedback: bool = True,
     hand: Hand | None = None,
+    lookahead: int = 0,
+    help: Help | None = None,
+    person: Callable[[Question], str] | None = None,
 ) -> Episode:
     """Run one assignment to its end and judge it by the simulator's true state. Without a detector, true boxes and masks take its place.
 
     expand: whether the planner reads quantifiers and sequences; without, plain SayCan. With `language_only`, perception says neither what
     is possible nor what has been reached. feedback: without, every step counts as a success and nothing is verified (open loop, though
-    positions are fresh). hand: told of every report of a running skill, it may move things.
+    positions are fresh). hand: told of every report of a running skill, it may move things. lookahead: see SayCan. help: when to ask a
+    person, whose answers `person` gives; without one, nobody answers.
     """
     assert assignment.goal is not None
     world = World(assignment.scene)
@@ -87,9 +92,9 @@ def run_episode(
     executor = SafeExecutor(ArmExecutor(SimArm(world), clock), Workspace(), 60.0, 30.0, clock)
     judge = Judge(world, assignment.goal)
     instruction = Instruction(Header(world.time_ns, clock="sim"), str(seed), assignment.instruction)
-    saycan = SayCan(library, scorer, mode=mode)
+    saycan = SayCan(library, scorer, mode=mode, lookahead=lookahead)
     verify = feedback and mode != "language_only"
-    task = Task(instruction, saycan, world.time_ns, max_steps=max_steps, verify=verify, expand=expand)
+    task = Task(instruction, saycan, world.time_ns, max_steps=max_steps, verify=verify, expand=expand, help=help)
     choices: list[str] = []
     notes: list[str] = []
     with Cameras(world) as cameras, contextlib.ExitStack() as eyes:
@@ -108,6 +113,8 @@ def run_episode(
                 judge.watch()
                 task.report(result if feedback else replace(result, outcome="succeeded"), world.time_ns)
             else:
+                if person and task.question and not task.question.answer:
+                    task.answer(task.question.id, person(task.question))
                 world.step(PAUSE_S)
     world.step(0.5)
     verdict = judge.verdict()

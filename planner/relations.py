@@ -39,12 +39,16 @@ def find(objects: Objects, name: str) -> Object | None:
     """The object that most surely goes by that name, None if there is none.
 
     One whose best label it is goes before one that might also be called so (at least 0.2 and half the score of its best label);
-    then those that are not lost, the best score, the lowest id.
+    then those that are not lost, those that are seen now (what was carried away may be known at its old place too), the best score, the
+    lowest id.
     """
     named = [thing for thing in objects.objects if thing.label == name] or [
         thing for thing in objects.objects if score_of(thing, name) >= max(0.2, 0.5 * thing.score)
     ]
-    return min(named, key=lambda thing: (thing.status == "lost", -score_of(thing, name), thing.id), default=None)
+    since = evidence_ns(objects) - NOW_S * 1e9
+    return min(
+        named, key=lambda thing: (thing.status == "lost", thing.last_seen_ns < since, -score_of(thing, name), thing.id), default=None
+    )
 
 
 def apart(thing: Object, position: NDArray[np.float64]) -> float:

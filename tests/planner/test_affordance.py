@@ -145,3 +145,10 @@ def test_names_and_alternatives() -> None:
     fainter = replace(block, id=3, score=0.2)
     assert find(scene(replace(block, status="lost"), fainter), "red block") is fainter
     assert find(scene(replace(cup, alternatives=(Alternative("red block", 0.1),))), "red block") is None
+
+
+def test_what_is_seen_now_goes_before_what_was_known_at_its_old_place() -> None:
+    """A thing that was carried away may stand in the list twice, the old one under the lower id."""
+    old, new = thing(1, "red block", 0.1, 0.1, seen_s=2.0), thing(2, "red block", -0.1, 0.1, score=0.6)
+    assert find(scene(old, new), "red block") is new
+    assert find(scene(old, replace(new, status="lost")), "red block") is old
