@@ -11,10 +11,10 @@ import signal
 
 from seesay.bus import AnyBus
 from seesay.errors import BusError, ConfigError, ServiceError
+from seesay.graph import serve_graph
 from seesay.messages import Header, LifecycleRequest, NodeStatus, ParameterReply, ParameterRequest, Transition
-from seesay.nodes.graph import describe_ends
 from seesay.nodes.node import Node
-from seesay.services import GRAPH, LIFECYCLE, PARAMETERS
+from seesay.services import LIFECYCLE, PARAMETERS
 
 ALLOWED = {"activate": ("inactive", "ready"), "deactivate": ("ready", "inactive"), "configure": ("ready", "inactive")}
 
@@ -27,7 +27,7 @@ class Lifecycle:
         self._node = node
         bus.service(LIFECYCLE.of(node=node.name), self._change)
         bus.service(PARAMETERS.of(node=node.name), self._parameters)
-        bus.service(GRAPH.of(node=node.name), lambda request: describe_ends(bus, run))
+        serve_graph(bus, run)
 
     def _change(self, request: LifecycleRequest) -> NodeStatus:
         node, transition = self._node, request.transition

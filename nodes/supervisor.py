@@ -13,11 +13,10 @@ from typing import Self
 from seesay.bus import Bus, Publisher, Subscriber
 from seesay.config import Launch
 from seesay.errors import BusError, SeeSayError
+from seesay.graph import serve_graph
 from seesay.messages import Header, LaunchStatus, NodeStatus, ProcessStatus
-from seesay.nodes.graph import describe_ends
 from seesay.nodes.runtime import load_node
 from seesay.nodes.supervised import Supervised, kill_group
-from seesay.services import GRAPH
 from seesay.session import remove_dead
 from seesay.topics import LAUNCH_STATUS, NODE_STATUS
 
@@ -56,7 +55,7 @@ class Supervisor:
         """Start all nodes; returns before they are ready. Raises BusError if the session directory cannot be used."""
         bus = self._bus = Bus(self.session, "supervisor")
         (self.session / "logs").mkdir(mode=0o700, exist_ok=True)
-        bus.service(GRAPH.of(node=bus.node), lambda request: describe_ends(bus))
+        serve_graph(bus)
         statuses, states = self._bus.subscriber(NODE_STATUS), self._bus.publisher(LAUNCH_STATUS)
         self._thread = threading.Thread(target=self._watch, args=(statuses, states), name="supervisor", daemon=True)
         self._thread.start()

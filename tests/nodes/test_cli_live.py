@@ -18,6 +18,7 @@ import yaml
 
 from seesay.bus import Bus
 from seesay.config import Launch, NodeSpec
+from seesay.graph import serve_graph
 from seesay.nodes import cli
 from seesay.nodes.commands import doctor, meters, telling
 from seesay.nodes.node import Node
@@ -197,6 +198,18 @@ def test_lifecycle_verbs(call: Call, session: Path) -> None:
     assert call("lifecycle", "set", "tunable", "deactivate").out == "Transitioning successful\n"
     assert call("lifecycle", "get", "tunable", "--json").json["state"] == "inactive"
     assert call("lifecycle", "set", "tunable", "activate", "--json").json["state"] == "ready"
+
+
+def test_a_program_with_a_bus_of_its_own_is_seen(call: Call, session: Path) -> None:
+    with Bus(session, "mine") as bus:
+        serve_graph(bus)
+        subscriber = bus.subscriber(INSTRUCTION)
+        assert subscriber.take(30) is not None
+        assert "  Subscribers:\n    instruction: Instruction\n" in call("node", "info", "mine").out
+        found = call("topic", "info", "instruction", "--json").json
+        assert {end["node"] for end in found["subscriptions"]} == {"listener", "mine"}
+        topics = {topic["name"]: topic for topic in call("top", "--once", "--json", "-i", "0.2").json["topics"]}
+        assert {consumer["node"] for consumer in topics["instruction"]["consumers"]} == {"listener", "mine"}
 
 
 def test_top(call: Call) -> None:

@@ -14,11 +14,11 @@ import pytest
 
 from seesay import keys
 from seesay.bus import Bus
+from seesay.graph import describe_ends
 from seesay.messages import Header, LinkStatus, Objects
 from seesay.nodes.commands import doctor_system
 from seesay.nodes.commands.check import Check
 from seesay.nodes.commands.graph_verbs import topic_info
-from seesay.nodes.graph import describe_ends
 from seesay.services import GRAPH
 from seesay.topics import LINK_STATUS, OBJECTS
 
