@@ -10,6 +10,7 @@ from seesay.config import LIVE, between
 from seesay.nodes.pictures import Cameras, Pictures
 from seesay.nodes.prompting import PromptsInForce
 from seesay.nodes.runtime import Node
+from seesay.perception.device import Batches
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,12 @@ def run(node: Node, config: Config) -> None:
 
     adjust(config)
     node.on_change(adjust)
+    batches = Batches(config.batch)
     if isinstance(detector, Detector):
-        detector.warm_up(config.batch)
+        batches = detector.warm_up(config.batch)
         share(node, detector)
     prompts = PromptsInForce(node, detector.check)
-    pictures = Pictures(node, config)
+    pictures = Pictures(node, config, batches)
     node.ready(detector.name)
     for seen in pictures.look(prompts, detector.detect_all):
         node.publish(topics.DETECTIONS, seen)

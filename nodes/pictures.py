@@ -48,13 +48,16 @@ class Cameras:
 
 
 class Pictures:
-    """The mailboxes of the cameras of `config`. Raises ConfigError for rates and priorities of cameras that are none of them."""
+    """The mailboxes of the cameras of `config`, whose pictures an engine can take in `batches`, which is free to change.
 
-    def __init__(self, node: Node, config: Cameras) -> None:
+    Raises ConfigError for rates and priorities of cameras that are none of them.
+    """
+
+    def __init__(self, node: Node, config: Cameras, batches: Batches) -> None:
         self._node = node
         self._mailboxes = {camera: node.subscribe(IMAGE.of(camera=camera)) for camera in config.cameras}
-        self._schedule = Schedule(shares(config.cameras, config.max_rate_hz, config.priority), config.batch, config.window_ms / 1e3)
-        self._batches = Batches(config.batch)
+        self._schedule = Schedule(shares(config.cameras, config.max_rate_hz, config.priority), batches.most, config.window_ms / 1e3)
+        self._batches = batches
 
     def look(self, prompts: PromptsInForce, engine: Engine[R]) -> Iterator[R]:
         """Yield what `engine` makes of the newest pictures with the prompts in force, until the node is stopped. Raises DeviceError."""

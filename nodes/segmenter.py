@@ -10,6 +10,7 @@ from seesay.config import LIVE, between
 from seesay.nodes.pictures import Cameras, Pictures
 from seesay.nodes.prompting import PromptsInForce
 from seesay.nodes.runtime import Node
+from seesay.perception.device import Batches
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,11 @@ def run(node: Node, config: Config) -> None:
     def adjust(config: Config) -> None:
         segmenter.threshold = config.threshold if config.threshold >= 0 else shipped
 
-    if isinstance(segmenter, Segmenter):
-        segmenter.warm_up(config.batch)
+    batches = segmenter.warm_up(config.batch) if isinstance(segmenter, Segmenter) else Batches(config.batch)
     adjust(config)
     node.on_change(adjust)
     prompts = PromptsInForce(node, segmenter.check)
-    pictures = Pictures(node, config)
+    pictures = Pictures(node, config, batches)
     node.ready(segmenter.name)
     for seen in pictures.look(prompts, segmenter.segment_all):
         node.publish(topics.MASKS, seen)

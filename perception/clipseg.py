@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from seesay.errors import ModelError
 from seesay.messages import Example, Prompt
-from seesay.perception.device import CPU, Placement
+from seesay.perception.device import CPU, Batches, Placement
 from seesay.perception.embedded import Checkpoint
 from seesay.perception.pixels import pixels_for
 from seesay.perception.preprocess import Preprocess
@@ -37,10 +37,14 @@ class ImageCode:
 
 
 class ClipSeg:
-    """A loaded CLIPSeg in three separable steps: `encode_image`, `encode_prompts`, `logits`."""
+    """A loaded CLIPSeg in three separable steps: `encode_image`, `encode_prompts`, `logits`.
+
+    batches: how many pictures or examples it encodes in one pass; what does not fit into memory is halved.
+    """
 
     def __init__(self, checkpoint: Checkpoint, placement: Placement = CPU) -> None:
         self.name = checkpoint.name
+        self.batches = Batches()
         self.preprocess = Preprocess.from_config("clipseg", checkpoint.preprocessor)
         if self.preprocess.height != self.preprocess.width:
             got = f"{self.preprocess.height} x {self.preprocess.width}"
@@ -63,7 +67,11 @@ class ClipSeg:
         return self.encode_images([rgb])[0]
 
     def encode_images(self, pictures: Sequence[NDArray[np.uint8]]) -> list[ImageCode]:
-        """Pictures `(H, W, 3) uint8` RGB, of any sizes, in one pass -> one ImageCode each."""
+        """Pictures `(H, W, 3) uint8` RGB, of any sizes -> one ImageCode each."""
+        return self.batches.run(self._encode, pictures)
+
+    def _encode(self, pictures: Sequence[NDArray[np.uint8]]) -> list[ImageCode]:
+        """The same in one pass."""
         import torch
 
         with torch.inference_mode():
@@ -101,11 +109,17 @@ class ClipSeg:
         """`(E, D) float32`: CLIP's embedding of each example, its thing made to stand out."""
         import torch
 
-        pixels = self._pixels([engineer(example) for example in examples])
+        return torch.stack(self.batches.run(self._embed, [engineer(example) for example in examples]))
+
+    def _embed(self, pictures: Sequence[NDArray[np.uint8]]) -> list[torch.Tensor]:
+        """CLIP's embedding of each picture, `(D,) float32`, in one pass."""
+        import torch
+
+        pixels = self._pixels(pictures)
         mixed = torch.autocast(torch.device(self._device).type, self._dtype, enabled=self._dtype != torch.float32)
         with torch.inference_mode(), mixed:   # Hugging Face's own pass, which does not know that the tower computes in another type
             vectors: torch.Tensor = self._network.clip.get_image_features(pixels).pooler_output
-            return vectors.float()
+            return list(vectors.float())
 
     def _text_tower(self, ids: torch.Tensor) -> torch.Tensor:
         import torch

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from seesay.errors import ModelError, PromptError
 from seesay.messages import Detections, Embeddings, Header, Image, Prompt, PromptSet, PromptVectors
 from seesay.perception.calibration import Calibration, load_calibration
 from seesay.perception.decoding import OVERLAP, clipped_corners
-from seesay.perception.device import Dtype, Placement, clear_failures, pick_device
+from seesay.perception.device import Batches, Dtype, Placement, clear_failures, pick_device
 from seesay.perception.embedded import EMBEDDED, load
 from seesay.perception.growing import NOTHING, Scored, grow
 from seesay.perception.owlvit import ImageCode, Owl
@@ -67,9 +68,10 @@ class Detector:
         owl = Owl(checkpoint, Placement(pick_device(device), dtype, compiled), letterbox)
         return cls(owl, shipped if threshold is None else threshold, calibration=load_calibration(Path(checkpoint.place)))
 
-    def warm_up(self, batch: int = 1) -> None:
-        """Do once all that costs time only once, for batches of up to so many pictures."""
-        warm_up(self.owl.encode_images, batch)
+    def warm_up(self, batch: int = 1) -> Batches:
+        """Do once all that costs time only once, for batches of up to so many pictures; return them, smaller if memory does not suffice.
+        From then on no more pictures, crops or examples are encoded at once."""
+        return warm_up(self.owl, batch)
 
     @property
     def name(self) -> str:
@@ -87,34 +89,42 @@ class Detector:
         return self.detect_all([image], prompts)[0]
 
     def detect_all(self, images: Sequence[Image], prompts: PromptSet) -> list[Detections]:
-        """The same for several pictures of any sizes, in one pass of the image tower."""
+        """The same for several pictures of any sizes, in one pass of the image tower or a few (`owl.batches`)."""
         pictures, tree = [to_rgb(image) for image in images], plant(prompts.prompts)
         names = tuple(prompt.text for prompt in full(prompts.prompts))
-        if not names:
+        if not (names and images):
             return [self._detections(image, prompts.version, (), *NOTHING) for image in images]
         self.check(prompts.prompts)
         codes, top = self.owl.encode_images(pictures), [branch.prompt for branch in tree.below]
-        first = [self._scored(code, top, *rgb.shape[:2]) for code, rgb in zip(codes, pictures, strict=True)]
-        found = grow(tree, pictures, first, self._look, self.threshold, self.overlap)
+        found = grow(tree, pictures, self._scored(codes, top, pictures), self._look, self.threshold, self.overlap)
         if self.observer is not None:
             for image, code in zip(images, codes, strict=True):
                 self.observer(image, code)
         return [self._detections(image, prompts.version, names, *answer) for image, answer in zip(images, found, strict=True)]
 
-    def __call__(self, rgb: NDArray[np.uint8], prompts: Sequence[str | Prompt]) -> Detections:
-        """The same for `(H, W, 3) uint8` RGB and a list of texts or Prompts."""
-        return self.detect(from_array(rgb), PromptSet(Header(0), 0, listed(prompts)))
+    @overload
+    def __call__(self, rgb: NDArray[np.uint8], prompts: Sequence[str | Prompt]) -> Detections: ...
+
+    @overload
+    def __call__(self, rgb: Sequence[NDArray[np.uint8]], prompts: Sequence[str | Prompt]) -> list[Detections]: ...
+
+    @clear_failures()
+    def __call__(self, rgb: Any, prompts: Sequence[str | Prompt]) -> Detections | list[Detections]:
+        """The same for `(H, W, 3) uint8` RGB and a list of texts or Prompts; for a list of pictures, of any sizes, a list."""
+        asked = PromptSet(Header(0), 0, listed(prompts))
+        if isinstance(rgb, list | tuple):
+            return self.detect_all([from_array(picture) for picture in rgb], asked)
+        return self.detect_all([from_array(rgb)], asked)[0]
 
     def _look(self, pictures: Sequence[NDArray[np.uint8]], prompts: tuple[Prompt, ...]) -> list[Scored]:
-        codes = self.owl.encode_images(pictures)
-        return [self._scored(code, prompts, *rgb.shape[:2]) for code, rgb in zip(codes, pictures, strict=True)]
+        return self._scored(self.owl.encode_images(pictures), prompts, pictures)
 
-    def _scored(self, code: ImageCode, prompts: Sequence[Prompt], height: int, width: int) -> Scored:
+    def _scored(self, codes: Sequence[ImageCode], prompts: Sequence[Prompt], pictures: Sequence[NDArray[np.uint8]]) -> list[Scored]:
         import torch
 
         with torch.inference_mode():   # one copy from the device
-            found = torch.cat([code.boxes, self.owl.logits(code, prompts).sigmoid()], dim=1).cpu().numpy()
-        return clipped_corners(found[:, :4], self.owl.preprocess.span(height, width), height, width), found[:, 4:]
+            found = torch.stack([torch.cat([code.boxes, self.owl.logits(code, prompts).sigmoid()], dim=1) for code in codes]).cpu().numpy()
+        return [(self._clipped(own[:, :4], *rgb.shape[:2]), own[:, 4:]) for own, rgb in zip(found, pictures, strict=True)]
 
     def _detections(
         self, image: Image, version: int, names: tuple[str, ...], boxes: NDArray[np.float32], scores: NDArray[np.float32],
@@ -144,4 +154,7 @@ class Detector:
 
     def corners(self, code: ImageCode, height: int, width: int) -> NDArray[np.float32]:
         """`(P, 4) float32` xyxy pixels of every token's box in a picture of that size, clipped to it."""
-        return clipped_corners(code.boxes.cpu().numpy(), self.owl.preprocess.span(height, width), height, width)
+        return self._clipped(code.boxes.cpu().numpy(), height, width)
+
+    def _clipped(self, boxes: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+        return clipped_corners(boxes, self.owl.preprocess.span(height, width), height, width)

@@ -17,6 +17,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 Dtype = Literal["float32", "bfloat16", "float16"]
+AT_ONCE = 8
+"""Pictures, crops or examples of one pass at most, where no node says how many."""
 _FAILURES = ("CUDA", "CUBLAS", "cuDNN", "HIP error", "MPS")
 
 _NO_ROOM = "expected memory for one picture, got none ({}); use a smaller model or another device"
@@ -61,7 +63,7 @@ class Batches:
     Raises DeviceError if even one item does not fit.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int = AT_ONCE) -> None:
         self.most = most
 
     def run(self, work: Callable[[Sequence[T]], list[R]], items: Sequence[T]) -> list[R]:

@@ -7,7 +7,8 @@ are more accurate than separable ones. Every (box, prompt) pair has a score of i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from seesay.errors import ModelError
 from seesay.messages import Detections, Header, Image, Prompt, PromptSet
 from seesay.perception.decoding import OVERLAP, clipped_corners
-from seesay.perception.device import clear_failures, pick_device
+from seesay.perception.device import Batches, clear_failures, pick_device
 from seesay.perception.embedded import FUSED, Checkpoint, load
 from seesay.perception.fused_text import Captions, Classes
 from seesay.perception.growing import NOTHING, Scored, grow
@@ -54,6 +55,7 @@ class FusedDetector:
         self.threshold = threshold
         self.overlap = overlap
         self._device = device
+        self._batches = Batches()
         network = checkpoint.network.float().to(device)
         forward = _OmDet if checkpoint.family == "omdet-turbo" else _GroundingDino
         self._forward: _Forward = forward(network, checkpoint.tokenizer)
@@ -82,9 +84,9 @@ class FusedDetector:
         return self.detect_all([image], prompts)[0]
 
     def detect_all(self, images: Sequence[Image], prompts: PromptSet) -> list[Detections]:
-        """The same for several pictures of any sizes, in one pass."""
+        """The same for several pictures of any sizes."""
         names = tuple(words_alone(prompts.prompts))
-        if not names:
+        if not (names and images):
             return [self._detections(image, prompts.version, (), *NOTHING) for image in images]
         self.check(prompts.prompts)
         pictures, tree = [to_rgb(image) for image in images], plant(prompts.prompts)
@@ -92,9 +94,19 @@ class FusedDetector:
         found = grow(tree, pictures, first, self._look, self.threshold, self.overlap)
         return [self._detections(image, prompts.version, names, *answer) for image, answer in zip(images, found, strict=True)]
 
-    def __call__(self, rgb: NDArray[np.uint8], prompts: Sequence[str | Prompt]) -> Detections:
-        """The same for `(H, W, 3) uint8` RGB and a list of texts or Prompts."""
-        return self.detect(from_array(rgb), PromptSet(Header(0), 0, listed(prompts)))
+    @overload
+    def __call__(self, rgb: NDArray[np.uint8], prompts: Sequence[str | Prompt]) -> Detections: ...
+
+    @overload
+    def __call__(self, rgb: Sequence[NDArray[np.uint8]], prompts: Sequence[str | Prompt]) -> list[Detections]: ...
+
+    @clear_failures()
+    def __call__(self, rgb: Any, prompts: Sequence[str | Prompt]) -> Detections | list[Detections]:
+        """The same for `(H, W, 3) uint8` RGB and a list of texts or Prompts; for a list of pictures, of any sizes, a list."""
+        asked = PromptSet(Header(0), 0, listed(prompts))
+        if isinstance(rgb, list | tuple):
+            return self.detect_all([from_array(picture) for picture in rgb], asked)
+        return self.detect_all([from_array(rgb)], asked)[0]
 
     def _detections(
         self, image: Image, version: int, names: tuple[str, ...], boxes: NDArray[np.float32], scores: NDArray[np.float32],
@@ -104,6 +116,9 @@ class FusedDetector:
         return Detections(image.header, version, names, self.name, *size, boxes, scores, indices, parents=parents)
 
     def _look(self, pictures: Sequence[NDArray[np.uint8]], prompts: Sequence[Prompt]) -> list[Scored]:
+        return self._batches.run(partial(self._pass, prompts=prompts), pictures)
+
+    def _pass(self, pictures: Sequence[NDArray[np.uint8]], prompts: Sequence[Prompt]) -> list[Scored]:
         import torch
 
         pixels = self._processor(list(pictures), return_tensors="pt", input_data_format="channels_last").to(self._device)

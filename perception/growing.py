@@ -1,4 +1,4 @@
-"""Looks for the prompts of a tree: in the picture, then inside the boxes found, level by level, all crops of a level in one pass."""
+"""Looks for the prompts of a tree: in the picture, then inside the boxes found, level by level, all crops of a level together."""
 
 from __future__ import annotations
 

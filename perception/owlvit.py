@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seesay.messages import Example, Prompt
-from seesay.perception.device import CPU, Placement
+from seesay.perception.device import CPU, Batches, Placement
 from seesay.perception.embedded import Checkpoint
 from seesay.perception.one_shot import choose_token, outline
 from seesay.perception.pixels import pixels_for
@@ -41,10 +41,14 @@ class ImageCode:
 
 
 class Owl:
-    """A loaded OWL-ViT or OWLv2 in three separable steps: `encode_image`, `encode_prompts`, `logits`. It computes as `placement` says."""
+    """A loaded OWL-ViT or OWLv2 in three separable steps: `encode_image`, `encode_prompts`, `logits`. It computes as `placement` says.
+
+    batches: how many pictures, crops of pictures or examples it encodes in one pass; what does not fit into memory is halved.
+    """
 
     def __init__(self, checkpoint: Checkpoint, placement: Placement = CPU, letterbox: bool = False) -> None:
         self.name = checkpoint.name
+        self.batches = Batches()
         self.preprocess = Preprocess.from_config(checkpoint.family, checkpoint.preprocessor)
         if letterbox and self.preprocess.fit == "squash":
             self.preprocess = replace(self.preprocess, fit="letterbox")
@@ -65,16 +69,16 @@ class Owl:
         return self.encode_images([rgb])[0]
 
     def encode_images(self, pictures: Sequence[NDArray[np.uint8]]) -> list[ImageCode]:
-        """Pictures `(H, W, 3) uint8` RGB, of any sizes, in one pass -> one ImageCode each."""
-        return self._encode(pictures)[0]
+        """Pictures `(H, W, 3) uint8` RGB, of any sizes -> one ImageCode each."""
+        return [code for code, _ in self.batches.run(self._encode, pictures)]
 
-    def _encode(self, pictures: Sequence[NDArray[np.uint8]]) -> tuple[list[ImageCode], torch.Tensor]:
-        """The codes, and the `(B, P, D)` embeddings before they are normalised."""
+    def _encode(self, pictures: Sequence[NDArray[np.uint8]]) -> list[tuple[ImageCode, torch.Tensor]]:
+        """Of each picture its code and its `(P, D)` embeddings before they are normalised, in one pass."""
         import torch
 
         with torch.inference_mode():
-            raw, *parts = self._run(self._pixels(pictures))
-        return [ImageCode(*(part[number] for part in parts)) for number in range(len(pictures))], raw
+            parts = self._run(self._pixels(pictures))
+        return [(ImageCode(*codes), raw) for raw, *codes in zip(*parts, strict=True)]
 
     def _network_pass(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The embeddings before they are normalised, then the fields of ImageCode, each for B pictures."""
@@ -93,9 +97,8 @@ class Owl:
         """`(E, D) float32`: the unit embedding of the thing in each example."""
         import torch
 
-        codes, raw = self._encode([example.rgb for example in examples])
         chosen = []
-        for example, code, embeddings in zip(examples, codes, raw, strict=True):
+        for example, (code, embeddings) in zip(examples, self.batches.run(self._encode, [one.rgb for one in examples]), strict=True):
             thing = outline(example)
             span = np.array(self.preprocess.span(*example.rgb.shape[:2]) * 2, np.float32)
             centre, half = code.boxes[:, :2], code.boxes[:, 2:] / 2

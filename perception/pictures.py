@@ -104,7 +104,7 @@ def _cure(rgb: NDArray[Any]) -> str:
     if rgb.ndim == 3 and rgb.shape[0] == 3 and rgb.shape[2] != 3:
         return "put the channels last: transpose(1, 2, 0)"
     if rgb.ndim == 4:
-        return "give one picture at a time"
+        return "give a list of pictures: list(pictures)"
     if rgb.dtype == np.uint16:
         return "scale it to eight bits: (picture // 256).astype(numpy.uint8)"
     if rgb.dtype.kind == "f":

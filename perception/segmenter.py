@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from seesay import masks as coding
 from seesay.errors import ModelError
 from seesay.messages import Header, Image, Masks, Prompt, PromptSet
 from seesay.perception.clipseg import ClipSeg, ImageCode
-from seesay.perception.device import Dtype, Placement, clear_failures, pick_device
+from seesay.perception.device import Batches, Dtype, Placement, clear_failures, pick_device
 from seesay.perception.embedded import EMBEDDED, load
 from seesay.perception.pictures import from_array, to_rgb
 from seesay.perception.prompts import full
@@ -52,9 +52,10 @@ class Segmenter:
         shipped = checkpoint.settings.get("mask_threshold", DEFAULT_THRESHOLD)
         return cls(ClipSeg(checkpoint, Placement(pick_device(device), dtype, compiled)), shipped if threshold is None else threshold)
 
-    def warm_up(self, batch: int = 1) -> None:
-        """Do once all that costs time only once, for batches of up to so many pictures."""
-        warm_up(self.clipseg.encode_images, batch)
+    def warm_up(self, batch: int = 1) -> Batches:
+        """Do once all that costs time only once, for batches of up to so many pictures; return them, smaller if memory does not suffice.
+        From then on no more pictures or examples are encoded at once."""
+        return warm_up(self.clipseg, batch)
 
     @property
     def name(self) -> str:
@@ -72,7 +73,7 @@ class Segmenter:
         return self.segment_all([image], prompts)[0]
 
     def segment_all(self, images: Sequence[Image], prompts: PromptSet) -> list[Masks]:
-        """The same for several pictures of any sizes, in one pass of the image tower."""
+        """The same for several pictures of any sizes, in one pass of the image tower or a few (`clipseg.batches`)."""
         pictures, wanted = [to_rgb(image) for image in images], full(prompts.prompts)
         codes: Sequence[ImageCode | None] = [None] * len(pictures)
         if wanted:
@@ -80,9 +81,19 @@ class Segmenter:
             codes = self.clipseg.encode_images(pictures)
         return [self._masks(image, code, wanted, prompts.version) for image, code in zip(images, codes, strict=True)]
 
-    def __call__(self, rgb: NDArray[np.uint8], prompts: Sequence[str | Prompt]) -> Masks:
-        """The same for `(H, W, 3) uint8` RGB and a list of texts or Prompts."""
-        return self.segment(from_array(rgb), PromptSet(Header(0), 0, full(prompts)))
+    @overload
+    def __call__(self, rgb: NDArray[np.uint8], prompts: Sequence[str | Prompt]) -> Masks: ...
+
+    @overload
+    def __call__(self, rgb: Sequence[NDArray[np.uint8]], prompts: Sequence[str | Prompt]) -> list[Masks]: ...
+
+    @clear_failures()
+    def __call__(self, rgb: Any, prompts: Sequence[str | Prompt]) -> Masks | list[Masks]:
+        """The same for `(H, W, 3) uint8` RGB and a list of texts or Prompts; for a list of pictures, of any sizes, a list."""
+        asked = PromptSet(Header(0), 0, full(prompts))
+        if isinstance(rgb, list | tuple):
+            return self.segment_all([from_array(picture) for picture in rgb], asked)
+        return self.segment_all([from_array(rgb)], asked)[0]
 
     def probabilities(self, rgb: NDArray[np.uint8], prompts: Sequence[str | Prompt]) -> NDArray[np.float32]:
         """`(M, H, W) float32` probability of every pixel for every prompt; logits are upsampled, then squashed."""

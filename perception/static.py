@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +16,28 @@ if TYPE_CHECKING:
 Network = Callable[["torch.Tensor"], tuple["torch.Tensor", ...]]
 
 
+class Encoder(Protocol):
+    """A network that encodes pictures, as many in one pass as its `batches` say."""
+
+    batches: Batches
+
+    def encode_images(self, pictures: Sequence[NDArray[np.uint8]]) -> list[Any]: ...
+
+
 def bucket(count: int) -> int:
     """The size of the batch that `count` pictures are padded to: the next power of two."""
     return 1 << (count - 1).bit_length()
 
 
-def warm_up(encode_images: Callable[[Sequence[NDArray[np.uint8]]], list[Any]], batch: int) -> None:
+def warm_up(network: Encoder, batch: int) -> Batches:
     """Encode black pictures in batches of every size that up to `batch` pictures are padded to, so that no real one waits for compiling
-    or for memory. Raises DeviceError."""
+    or for memory. Return the network's batches: of that size, or of the largest that fits. Raises DeviceError."""
+    network.batches.most = batch
     with clear_failures():
-        for size in sorted({bucket(count) for count in range(1, batch + 1)}):
-            Batches(size).run(encode_images, [np.zeros((480, 640, 3), np.uint8)] * size)
+        for size in sorted({min(bucket(count), batch) for count in range(1, batch + 1)}):
+            if size <= network.batches.most:
+                network.encode_images([np.zeros((480, 640, 3), np.uint8)] * size)
+    return network.batches
 
 
 def compiled(network: Network) -> Network:

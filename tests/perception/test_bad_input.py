@@ -68,7 +68,7 @@ def same(a: Detections | Masks, b: Detections | Masks) -> None:
         (np.zeros((9, 9, 3), np.uint16), "got .* uint16; scale it to eight bits"),
         (np.zeros((9, 9, 4), np.uint8), r"leave out the alpha channel: rgba\[\.\.\., :3\]"),
         (np.zeros((3, 9, 9), np.uint8), "put the channels last"),
-        (np.zeros((2, 9, 9, 3), np.uint8), "one picture at a time"),
+        (np.zeros((2, 9, 9, 3), np.uint8), "give a list of pictures"),
         (np.zeros((9, 9, 3), np.int64), "got .* int64; convert it"),
         ([[0, 0, 0]], "got list; convert it with numpy.asarray"),
         (None, "got NoneType"),

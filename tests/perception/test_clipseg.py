@@ -57,6 +57,15 @@ def test_masks_have_the_size_of_the_picture_and_the_shipped_threshold(folder: Pa
     assert (masks.header.stamp_ns, masks.prompt_version, masks.prompts) == (5, 3, PROMPTS)
 
 
+def test_a_list_of_pictures_gives_a_list_of_masks(folder: Path) -> None:
+    segmenter = Segmenter.from_pretrained(str(folder))
+    pictures = [tiny.picture(seed=1), tiny.picture(64, 80, seed=2)]
+    for together, rgb in zip(segmenter(pictures, PROMPTS), pictures, strict=True):
+        assert (together.height, together.width) == rgb.shape[:2]
+        np.testing.assert_allclose(together.scores, segmenter(rgb, PROMPTS).scores, rtol=1e-4)
+    assert segmenter([], PROMPTS) == []
+
+
 def test_no_prompts_give_no_masks(folder: Path) -> None:
     masks = Segmenter.from_pretrained(str(folder))(tiny.picture(), [])
     assert masks.prompts == ()

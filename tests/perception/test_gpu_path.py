@@ -5,7 +5,7 @@ What only a GPU can show is skipped, with the reason, where there is none.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from seesay.messages import Example, Prompt
 from seesay.perception.clipseg import ClipSeg
 from seesay.perception.detector import Detector
 from seesay.perception.device import Placement
@@ -87,19 +88,26 @@ def graphs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return seen
 
 
-def test_a_detector_is_compiled_once_for_each_size_of_batch_and_never_for_prompts(tmp_path: Path, graphs: list[Any]) -> None:
+@pytest.mark.parametrize(("batch", "sizes"), [(1, 1), (4, 3)])   # batches of 1; of 1, 2 and 4
+def test_a_detector_is_compiled_once_for_each_size_of_batch_and_never_for_prompts(
+    tmp_path: Path, graphs: list[Any], batch: int, sizes: int
+) -> None:
     folder = str(tiny.save_owl(tmp_path))
-    detector = Detector.from_pretrained(folder, 0.0, compiled=True)
-    detector.warm_up(4)
-    assert len(graphs) == 3   # batches of 1, 2 and 4
-    plain = Detector.from_pretrained(folder, 0.0)
-    for prompts in (PROMPTS, ["a cup"], ["one", "two", "three"]):
+    detector, plain = Detector.from_pretrained(folder, 0.0, compiled=True), Detector.from_pretrained(folder, 0.0)
+    detector.warm_up(batch)
+    assert len(graphs) == sizes
+    examples = tuple(Example(tiny.picture(seed=seed)) for seed in range(5))
+    tree = "[a table [a cup] (red, blue)]"   # each of the 16 boxes of a picture becomes a crop
+    sets: list[Sequence[str | Prompt]] = [PROMPTS, ["a cup"], ["one", "two", "three"], [tree], [Prompt("that", examples=examples)]]
+    for prompts in sets:
         for size in SIZES[:2]:
-            np.testing.assert_allclose(detector(tiny.picture(*size), prompts).scores, plain(tiny.picture(*size), prompts).scores, rtol=1e-4)
-    three = [tiny.picture(seed=seed) for seed in range(3)]   # padded to 4
-    for code, wanted in zip(detector.owl.encode_images(three), plain.owl.encode_images(three), strict=True):
-        torch.testing.assert_close(code.embeddings, wanted.embeddings)
-    assert len(graphs) == 3
+            found, wanted = detector(tiny.picture(*size), prompts), plain(tiny.picture(*size), prompts)
+            np.testing.assert_allclose(np.sort(found.scores), np.sort(wanted.scores), rtol=1e-4)
+    assert len(detector(tiny.picture(), [tree]).parents) > 16
+    three = [tiny.picture(seed=seed) for seed in range(3)]   # padded to 4, or one after another
+    for code, exact in zip(detector.owl.encode_images(three), plain.owl.encode_images(three), strict=True):
+        torch.testing.assert_close(code.embeddings, exact.embeddings)
+    assert len(graphs) == sizes
 
 
 def test_a_segmenter_is_compiled_once_and_never_for_prompts(tmp_path: Path, graphs: list[Any]) -> None:
@@ -108,6 +116,9 @@ def test_a_segmenter_is_compiled_once_and_never_for_prompts(tmp_path: Path, grap
     segmenter.warm_up()
     for prompts in (PROMPTS, ["a cup"]):
         np.testing.assert_array_equal(segmenter(tiny.picture(), prompts).counts, plain(tiny.picture(), prompts).counts)
+    pictures = [tiny.picture(), tiny.picture(seed=1)]
+    for answer, wanted in zip(segmenter(pictures, PROMPTS), plain(pictures, PROMPTS), strict=True):
+        np.testing.assert_array_equal(answer.counts, wanted.counts)
     assert len(graphs) == 1
 
 

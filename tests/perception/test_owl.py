@@ -104,6 +104,28 @@ def test_message_carries_the_picture_and_the_prompts(folder: Path) -> None:
     assert (np.diff(found.scores) <= 0).all()
 
 
+def test_answers_for_a_list_of_pictures_come_from_the_device_in_one_copy(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    detector = Detector.from_pretrained(str(folder))
+    pictures = [tiny.picture(seed=1), tiny.picture(64, 80, seed=2), tiny.picture(40, 40, seed=3)]
+    alone = [detector(rgb, PROMPTS) for rgb in pictures]
+    copies: list[torch.Size] = []
+    cpu = torch.Tensor.cpu
+
+    def counted(tensor: torch.Tensor) -> torch.Tensor:
+        copies.append(tensor.shape)
+        return cpu(tensor)
+
+    monkeypatch.setattr(torch.Tensor, "cpu", counted)
+    together = detector(pictures, PROMPTS)
+    assert copies == [(3, 16, 4 + len(PROMPTS))]
+    for one, other in zip(together, alone, strict=True):
+        assert (one.height, one.width, len(one.boxes)) == (other.height, other.width, len(other.boxes))
+        np.testing.assert_allclose(one.scores, other.scores, rtol=1e-4)
+    assert detector([], PROMPTS) == []
+    with pytest.raises(MessageError, match=r"got \(9, 9\) uint8"):
+        detector([pictures[0], np.zeros((9, 9), np.uint8)], PROMPTS)
+
+
 def test_no_prompts_find_nothing(folder: Path) -> None:
     assert Detector.from_pretrained(str(folder))(tiny.picture(), []).boxes.shape == (0, 4)
 
