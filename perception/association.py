@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from seesay.geometry import invert, project, transform_points
+from seesay.geometry import invert, transform_points
 from seesay.masks import encode_one
 from seesay.messages import Alternative, ArmState, Header, Object, Objects, ObjectStatus, Source
-from seesay.perception.grounding import Observation, Sights, View, depth_metres
+from seesay.perception.grounding import Observation, Sights, View, depth_metres, pixels_of
 
 GATE = 0.05
 """Metres between two sightings of a thing that rests."""
@@ -164,7 +164,7 @@ class ObjectTracker:
         spots = track.position + np.concatenate([grid, low], axis=1)
         inside = transform_points(T_camera_world, spots)
         metres = depth_metres(view.depth)
-        pixels = project(inside, view.info.k)
+        pixels = pixels_of(inside, view.info)
         if not np.isfinite(pixels).all():
             return "outside"
         columns, rows = np.rint(pixels).astype(int).T

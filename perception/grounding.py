@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seesay.errors import MessageError
-from seesay.geometry import unproject
+from seesay.geometry import project, unproject
 from seesay.messages import Alternative, Bearing, CameraInfo, Detections, Embeddings, Image, Masks, Source
 from seesay.perception import regions
 from seesay.perception.noise import RGBD, Noise
@@ -16,6 +16,8 @@ from seesay.perception.shape import Solid, fit, fit_flat
 from seesay.perception.things import Thing, mask_of, merge
 
 NEAR, FAR = 0.05, 20.0
+SAME_PIXEL = 2.0
+"""Pixels up to which a ray that is bent by the lens and straightened again counts as the same one."""
 LEAST_PIXELS = 8
 LEAST_SHARE = 0.5
 """A thing of whose pixels fewer than this share have depth is not seen whole."""
@@ -108,6 +110,22 @@ def picture_source(message: Image | Detections | Embeddings) -> Source:
     """The picture behind a message: its `header.source`, else the header itself."""
     header = message.header
     return header.source or Source(header.frame_id.removesuffix("_optical"), header.sequence, header.stamp_ns)
+
+
+def pixels_of(points: NDArray[np.float64], info: CameraInfo) -> NDArray[np.float64]:
+    """`(N, 2)` pixels at which `(N, 3)` points of the camera frame appear, through the lens as it is; NaN for points that it cannot see.
+
+    The polynomial of the distortion bends rays from far outside back into the picture: those are not seen.
+    """
+    straight = project(points, info.k)
+    if not info.d.any():
+        return straight
+    import cv2
+
+    pixels = cv2.projectPoints(points[:, None], np.zeros(3), np.zeros(3), info.k, info.d)[0]
+    back = cv2.undistortPoints(pixels, info.k, info.d, P=info.k)[:, 0]
+    seen = np.linalg.norm(back - straight, axis=1) < SAME_PIXEL
+    return np.where(seen[:, None], pixels[:, 0], np.nan)
 
 
 def _rays(shape: tuple[int, ...], info: CameraInfo) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -194,3 +195,27 @@ def test_a_thing_whose_depth_goes_missing_stays_where_it_was_and_has_a_bearing()
     assert [b.label for b in after.bearings] == ["red block"]
     red = next(o for o in after.objects if o.label == "red block")
     assert red.last_seen_ns == 100_000_000
+
+
+def test_the_place_of_a_missed_thing_is_looked_for_through_the_lens() -> None:
+    """A straight line of sight would meet the table beside the block, which the lens shows 10 pixels farther out, and call it gone."""
+    block = rc.block("red block", -0.2, 0.1, edge=0.03)
+    info = replace(FRONT.info, d=np.array([1.2, 0.0, 0.0, 0.0, 0.0]))
+    rows, columns = np.mgrid[:240, :320]
+    grid = np.stack([columns, rows], axis=-1).reshape(-1, 1, 2).astype(np.float64)
+    column, row = np.rint(cv2.undistortPoints(grid, info.k, info.d, P=info.k)).astype(int).reshape(240, 320, 2).transpose(2, 0, 1)
+    tracker = ObjectTracker()
+
+    def look(things: list[rc.Thing], stamp: int, missed: bool) -> str:
+        depth, ids = (seen[row, column] for seen in rc.cast(things, FRONT))
+        image = rc.depth_image(depth, FRONT, stamp)
+        view = View(Image(image.header, "rgb8", np.zeros((240, 320, 3), np.uint8)), image, info, FRONT.pose)
+        found, masks = rc.perfect(things, ids, FRONT, stamp)
+        sights = Sights([], []) if missed else ground(found, masks, image, info, FRONT.pose)
+        (seen,) = tracker.update(sights, image.header, view).objects
+        assert np.linalg.norm(seen.position - block.centre) < 0.005
+        return seen.status
+
+    assert look([block], 1, missed=False) == "visible"
+    assert [look([block], stamp, missed=True) for stamp in range(2, 8)] == ["visible"] * 6
+    assert [look([], stamp, missed=True) for stamp in range(8, 14)][-1] == "lost"

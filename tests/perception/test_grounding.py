@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from seesay import masks as coding
 from seesay.errors import MessageError
 from seesay.messages import CameraInfo, Detections, Image, Masks
-from seesay.perception.grounding import Observation, ground
+from seesay.perception.grounding import Observation, ground, pixels_of
 from seesay.perception.noise import RGBD, Noise
 from tests.perception import raycast as rc
 
@@ -214,15 +214,34 @@ def test_without_a_level_support_a_thing_is_parted_from_the_wall_behind_it() -> 
 
 
 def test_lens_distortion_is_undone() -> None:
-    camera, thing = CAMERAS[0], rc.ball("ball", 0.1, 0.08)
+    """What a bent lens shows at some pixels lies where OpenCV's own projection through that lens comes back to these pixels."""
+    camera, thing = CAMERAS[0], rc.ball("ball", 0.18, 0.1)
     depth, ids = rc.cast([thing], camera)
     found, _ = rc.perfect([thing], ids, camera)
-    straight = place(found, None, rc.depth_image(depth, camera), camera.info, camera.pose)[0]
-    bent = replace(camera.info, d=np.array([0.1, 0.0, 0.0, 0.0, 0.0]))
-    assert np.linalg.norm(place(found, None, rc.depth_image(depth, camera), bent, camera.pose)[0].position - straight.position) > 0.0003
+    bent = replace(camera.info, d=np.array([0.8, -0.1, -0.02, 0.02, 0.0]))
+    straight, placed = (place(found, None, rc.depth_image(depth, camera), info, camera.pose)[0].position for info in (camera.info, bent))
+    to_camera = np.linalg.inv(camera.pose)
+    turn, shift = cv2.Rodrigues(to_camera[:3, :3])[0], to_camera[:3, 3]
+
+    def pixel(position: NDArray[np.float64], d: NDArray[np.float64]) -> NDArray[np.float64]:
+        return cv2.projectPoints(position[None], turn, shift, camera.k, d)[0].reshape(2).astype(np.float64)
+
+    seen = pixel(straight, np.zeros(5))
+    assert np.linalg.norm(pixel(straight, bent.d) - seen) > 4
+    np.testing.assert_allclose(pixel(placed, bent.d), seen, atol=0.5)
     none = replace(camera.info, d=np.full(5, 1e-12))
-    moved = place(found, None, rc.depth_image(depth, camera), none, camera.pose)[0].position
-    np.testing.assert_allclose(moved, straight.position, atol=1e-6)
+    np.testing.assert_allclose(place(found, None, rc.depth_image(depth, camera), none, camera.pose)[0].position, straight, atol=1e-6)
+
+
+def test_points_appear_where_opencv_projects_them_and_those_beside_the_picture_nowhere() -> None:
+    camera = CAMERAS[0]
+    barrel = replace(camera.info, d=np.array([-0.25, 0.03, 0.002, -0.001, 0.0]))
+    points = np.array([[0.1, 0.05, 0.8], [-0.25, 0.15, 0.8], [0.0, 0.0, 0.3], [4.0, 0.0, 0.8], [0.1, 0.1, -0.8]])
+    pixels = pixels_of(points, barrel)
+    wanted = cv2.projectPoints(points[:3, None], np.zeros(3), np.zeros(3), camera.k, barrel.d)[0][:, 0]
+    np.testing.assert_allclose(pixels[:3], wanted, atol=1e-6)
+    assert np.linalg.norm(wanted[1] - pixels_of(points, camera.info)[1]) > 4
+    assert np.isnan(pixels[3:]).all()
 
 
 @pytest.mark.parametrize("shape", ["block", "can", "bowl", "ball"])
