@@ -86,7 +86,8 @@ def test_a_moving_camera_counts_with_its_pose_at_the_stamp(system: System) -> No
 
 
 def test_between_two_poses_the_pose_is_interpolated(system: System) -> None:
-    start, middle, end = (replace(FRONT, azimuth=azimuth) for azimuth in (-92.0, -90.0, -88.0))
+    """The nearest pose would put the block 2.5 cm off."""
+    start, middle, end = (replace(FRONT, target=(x, 0.0, 0.0)) for x in (-0.025, 0.0, 0.025))
     system.info(FRONT)
     system.pose(start, 0)
     system.pose(end, 100 * MS)

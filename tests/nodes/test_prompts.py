@@ -8,13 +8,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from seesay import services, topics
-from seesay.bus import Bus, MemoryBus, Subscriber
+from seesay.bus import Bus, MemoryBus, Publisher, Subscriber
 from seesay.errors import PromptError
 from seesay.messages import Header, Image, Prompt, PromptAck, PromptChange, PromptSet, Source
 from seesay.nodes import prompting
@@ -23,6 +24,7 @@ from seesay.nodes.prompting import PromptKeeper, PromptsInForce
 from tests.perception import tiny
 
 LONG = 60.0
+CAMERAS = ("front", "side")
 CHANGES = 50
 
 Member = Callable[[str], MemoryBus]
@@ -39,6 +41,11 @@ def process(session: Path, run: str, **config: object) -> Iterator[None]:
             child.wait(LONG)
 
 
+def send_picture(pictures: dict[str, Publisher[Image]], camera: str, sequence: int) -> None:
+    header = Header(sequence, sequence, f"{camera}_optical", source=Source(camera, sequence, sequence))
+    pictures[camera].send(Image(header, "rgb8", tiny.picture(64, 64, seed=sequence % 5)))
+
+
 def ask(bus: Bus | MemoryBus, *prompts: str | Prompt) -> PromptChange:
     return bus.client(services.PROMPTS).call(PromptSet(Header(0), 0, prompts), LONG)
 
@@ -48,11 +55,11 @@ def test_fifty_changes_in_a_stream_lose_no_picture_and_mislabel_none(session: Pa
     models = {"detector": str(tiny.save_owl(tmp_path / "owl")), "segmenter": str(tiny.save_clipseg(tmp_path / "clipseg"))}
     with ExitStack() as stack:
         bus = stack.enter_context(Bus(session, "test"))
-        acks, pictures = bus.subscriber(topics.PROMPT_ACK), bus.publisher(topics.IMAGE.of(camera="front"))
+        acks, pictures = bus.subscriber(topics.PROMPT_ACK), {name: bus.publisher(topics.IMAGE.of(camera=name)) for name in CAMERAS}
         results: dict[str, Subscriber[Any]] = {"detector": bus.subscriber(topics.DETECTIONS), "segmenter": bus.subscriber(topics.MASKS)}
         stack.enter_context(process(session, "vocabulary", prompts=["first"]))
         for run, model in models.items():
-            stack.enter_context(process(session, run, model=model))
+            stack.enter_context(process(session, run, model=model, cameras=CAMERAS))
         ready: set[str] = set()
         while ready != set(models):
             ack = acks.take(LONG)
@@ -77,10 +84,11 @@ def test_fifty_changes_in_a_stream_lose_no_picture_and_mislabel_none(session: Pa
         changer = threading.Thread(target=change)
         changer.start()
         versions: list[int] = []
+        send = partial(send_picture, pictures)
+        send(CAMERAS[0], 1)   # from now on one picture waits at the nodes while they look at the other
         while not done.is_set() or versions[-1] != first + CHANGES - 1:
             sequence = len(versions) + 1
-            header = Header(sequence, sequence, "front_optical", source=Source("front", sequence, sequence))
-            pictures.send(Image(header, "rgb8", tiny.picture(64, 64, seed=sequence % 5)))
+            send(CAMERAS[sequence % 2], sequence + 1)
             for mailbox in results.values():
                 result = mailbox.take(LONG)
                 assert result is not None
@@ -88,6 +96,7 @@ def test_fifty_changes_in_a_stream_lose_no_picture_and_mislabel_none(session: Pa
                 version = result.message.prompt_version
                 assert result.message.prompts == known[version]
             versions.append(version)
+        assert all(mailbox.take(LONG) for mailbox in results.values())   # of the picture that waited
         changer.join(LONG)
         assert [(answer.version, answer.taken) for answer in changes] == [(first + n, ("detector", "segmenter")) for n in range(CHANGES)]
         assert versions == sorted(versions)
@@ -100,7 +109,7 @@ def test_fifty_changes_in_a_stream_lose_no_picture_and_mislabel_none(session: Pa
 
         tree = ask(bus, "[a table [a cup]]", Prompt("hand", negative=True))
         assert tree.taken == ("detector", "segmenter")
-        pictures.send(Image(Header(0, frame_id="front_optical"), "rgb8", tiny.picture(64, 64)))
+        send("front", 0)
         result = results["detector"].take(LONG)
         assert result is not None
         assert result.message.prompts == ("a table", "a cup", "hand")
