@@ -20,7 +20,7 @@ from seesay.bus import AnyBus, Bus
 from seesay.config import from_mapping
 from seesay.errors import ModelError, PromptError
 from seesay.memory_bus import MemoryBus
-from seesay.messages import Detections, Header, Image, Masks, PromptSet, Source
+from seesay.messages import Detections, Example, Header, Image, Masks, Prompt, PromptSet, Source
 from seesay.nodes.runtime import Node, load_node
 from seesay.perception.engines import open_detector, open_segmenter
 from tests.perception import tiny, tiny_fused
@@ -69,7 +69,7 @@ def answer(
     bus: AnyBus,
     topic: topics.Topic[Any],
     camera: str = "front",
-    prompts: tuple[str, ...] = PROMPTS,
+    prompts: tuple[str | Prompt, ...] = PROMPTS,
     until: Callable[[], bool] = lambda: False,
 ) -> Any:
     """Send prompts and pictures to a node that runs, or is about to; return what it says of the first that it answers."""
@@ -96,6 +96,18 @@ def test_the_node_takes_fused_detectors(family: str, tmp_path: Path) -> None:
     assert set(found.prompt_indices.tolist()) == {0, 1}
     assert found.header.source is not None
     assert found.header.source.camera == "front"
+
+
+def test_examples_and_templates_reach_the_node(tmp_path: Path) -> None:
+    folder = str(tiny.save_owl(tmp_path))
+    example = Example(tiny.picture(seed=1), box=np.array([8, 8, 100, 80], np.float32))
+    prompts = (Prompt("that", examples=(example,)), Prompt("cup", templates=("a photo of a {}", "the {}")), "[a bowl [a cup]]")
+    with MemoryBus("test") as bus, running("detector", bus, model=folder, threshold=0.0):
+        found: Detections = answer(bus, topics.DETECTIONS, prompts=prompts)
+    assert found.prompts == ("that", "cup", "a bowl", "a cup")
+    wanted = open_detector(folder, threshold=0.0).detect(Image(Header(0), "rgb8", tiny.picture()), PromptSet(Header(0), 5, prompts))
+    np.testing.assert_allclose(found.scores, wanted.scores, rtol=1e-4)
+    np.testing.assert_array_equal(found.parents, wanted.parents)
 
 
 @pytest.mark.timeout(400)

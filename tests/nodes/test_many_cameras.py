@@ -10,12 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from seesay import topics
 from seesay.bus import Bus
 from seesay.memory_bus import MemoryBus
 from seesay.messages import Detections, Header, Image, Prompt, PromptSet, Source
+from seesay.perception.owlvit import ImageCode, Owl
 from tests.nodes.test_engines import LONG, answer, process, running
+from tests.perception import tiny
 
 CAMERAS = ["a", "b", "c", "d"]
 
@@ -98,6 +101,40 @@ def test_cameras_take_turns_at_an_engine_of_one(engine: Engine) -> None:
         engine.go.release(100)
     served = [camera for ((camera, _),) in engine.seen[:20]]
     assert {camera: served.count(camera) for camera in CAMERAS} == {"a": 8, "b": 4, "c": 4, "d": 4}
+
+
+def test_a_camera_with_a_rate_is_not_looked_at_more_often(engine: Engine) -> None:
+    with MemoryBus("test") as bus, running("detector", bus, cameras=CAMERAS, max_rate_hz={"a": 0.001}):
+        stage = Stage(bus)
+        stage.wait_for_node()
+        engine.go.release(100)
+        stage.send("a", 1)
+        assert stage.answered(1) == [("a", 1)]
+        for sequence in (2, 3):
+            stage.send("ab", sequence)
+            assert stage.answered(1) == [("b", sequence)]
+    assert [picture for batch in engine.seen for picture in batch] == [("a", 1), ("b", 2), ("b", 3)]
+
+
+def test_what_fits_when_warming_up_bounds_the_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, sizes = str(tiny.save_owl(tmp_path)), list[int]()
+    pass_ = Owl._encode
+
+    def limited(owl: Owl, pictures: Sequence[NDArray[np.uint8]]) -> list[tuple[ImageCode, torch.Tensor]]:
+        sizes.append(len(pictures))
+        if len(pictures) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return pass_(owl, pictures)
+
+    monkeypatch.setattr(Owl, "_encode", limited)
+    with MemoryBus("test") as bus, running("detector", bus, model=folder, cameras=CAMERAS, batch=8, window_ms=1000.0):
+        stage = Stage(bus)
+        stage.wait_for_node()
+        for sequence in range(1, 4):
+            stage.send(CAMERAS, sequence)
+            assert sorted(stage.answered(4)) == [(camera, sequence) for camera in CAMERAS]
+    assert sizes[:4] == [1, 2, 4, 2]   # warming up
+    assert max(sizes[4:]) <= 2
 
 
 def test_a_batch_that_does_not_fit_is_halved_and_no_picture_of_it_is_lost(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:

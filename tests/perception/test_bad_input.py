@@ -209,6 +209,19 @@ def test_depth_of_another_size_is_refused() -> None:
     refused(MessageError, "240 x 320 picture, got 120 x 160", lambda: ground(found, masks, half, camera.info, camera.pose))
 
 
+def test_a_grey_picture_is_looked_at_as_a_colourless_one(eye: Eye) -> None:
+    grey, asked = PICTURE[..., 0].copy(), PromptSet(Header(0), 0, ("a cup",))
+    image, colourless = Image(Header(0), "mono8", grey), Image(Header(0), "rgb8", np.repeat(grey[..., None], 3, axis=2))
+    if isinstance(eye, Detector):
+        same(eye.detect(image, asked), eye.detect(colourless, asked))
+    else:
+        same(eye.segment(image, asked), eye.segment(colourless, asked))
+
+
+def test_blanks_around_and_between_words_do_not_count(eye: Eye) -> None:
+    same(eye(PICTURE, [" a  cup\t"]), eye(PICTURE, ["a cup"]))
+
+
 def test_depth_is_no_picture_to_look_at(eye: Eye) -> None:
     depth = Image(Header(0), "32FC1", np.ones((4, 4), np.float32))
     look = eye.detect if isinstance(eye, Detector) else eye.segment

@@ -26,13 +26,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.save_clipseg(tmp_path_factory.mktemp("clipseg"), seesay={"mask_threshold": 0.4})
 
 
-@pytest.mark.parametrize("side", [64, 96])
-def test_equals_hugging_face(folder: Path, tmp_path: Path, side: int) -> None:
-    """At the trained size, and at another one where the positions are resampled."""
+@pytest.mark.parametrize(("side", "end"), [(64, tiny.EOS), (96, tiny.EOS), (64, 2)])
+def test_equals_hugging_face(folder: Path, tmp_path: Path, side: int, end: int) -> None:
+    """At the trained size, and at another one where the positions are resampled; with the end token of the published checkpoints, 2."""
     config = json.loads((folder / "preprocessor_config.json").read_text()) | {"size": {"height": side, "width": side}}
     for file in folder.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(config))
+    model = json.loads((folder / "config.json").read_text())
+    model["text_config"]["eos_token_id"] = end
+    (tmp_path / "config.json").write_text(json.dumps(model))
     rgb = tiny.picture()
     processor = transformers.models.vit.image_processing_pil_vit.ViTImageProcessorPil.from_pretrained(tmp_path)
     text = tiny.tokenizer()(list(PROMPTS), padding=True, return_tensors="pt")

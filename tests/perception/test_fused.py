@@ -141,6 +141,50 @@ def test_prompts_that_are_more_than_words_are_refused(detector: FusedDetector) -
             detector.check(["bowl", prompt])
 
 
+def test_prompts_have_their_thresholds_and_negative_ones_no_boxes(detector: FusedDetector, family: str) -> None:
+    rgb = tiny.picture()
+    free = detector(rgb, PROMPTS)
+    least = float(np.median(free.scores[free.prompt_indices == 0]))
+    found = detector(rgb, [Prompt(PROMPTS[0], threshold=least), PROMPTS[1], Prompt(PROMPTS[2], threshold=1.0)])
+    wanted = free.scores[(free.prompt_indices == 0) & (free.scores > least)]
+    np.testing.assert_allclose(found.scores[found.prompt_indices == 0], wanted, rtol=1e-5)
+    assert 0 < len(wanted) < (free.prompt_indices == 0).sum()
+    assert set(found.prompt_indices.tolist()) == {0, 1}
+    taken = detector(rgb, [PROMPTS[0], PROMPTS[1], Prompt(PROMPTS[2], negative=True)])
+    assert set(taken.prompt_indices.tolist()) <= {0, 1}
+    assert taken.prompts == PROMPTS
+    if family != "omdet-turbo":   # whose tasks hold one of these prompts each, so that no box has scores for two
+        assert len(taken.boxes) < (free.prompt_indices < 2).sum()
+
+
+def test_a_tree_is_looked_for_inside_what_was_found(detector: FusedDetector) -> None:
+    found = detector(tiny.picture(), ["bowl", "[a red block [the green cup] (bowl, cup)]"])
+    assert found.prompts == ("bowl", "a red block", "the green cup", "bowl", "cup")
+    kinds = found.prompt_indices >= 3
+    assert kinds.any()
+    np.testing.assert_array_equal(found.boxes[kinds], found.boxes[found.parents[kinds]])
+    assert (found.prompt_indices[found.parents[found.prompt_indices >= 2]] == 1).all()
+    assert (found.parents[found.prompt_indices < 2] == -1).all()
+
+
+@pytest.mark.parametrize(
+    ("picture", "words"),
+    [(np.zeros((9, 9), np.uint8), "repeat the grey"), (np.zeros((9, 9, 4), np.uint8), "leave out the alpha"), (None, "got NoneType")],
+    ids=["grey", "rgba", "none"],
+)
+def test_pictures_that_are_none_are_refused(detector: FusedDetector, picture: Any, words: str) -> None:
+    with pytest.raises(MessageError, match=words):
+        detector(picture, PROMPTS)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 128), (96, 2)])
+def test_odd_pictures_and_several_at_once_work(detector: FusedDetector, size: tuple[int, int]) -> None:
+    odd = np.full((*size, 3), 90, np.uint8)
+    first, second = detector([odd, tiny.picture()[::-1, ::-1]], PROMPTS)
+    assert (first.height, first.width, second.height, second.width) == (*size, 96, 128)
+    assert np.isfinite(first.scores).all()
+
+
 def test_captions_are_those_of_hugging_face_and_know_the_place_of_each_phrase() -> None:
     tokenizer = tiny_fused.bert_tokenizer()
     (caption,) = Captions(tokenizer, 64, SEPARATORS)(PROMPTS)

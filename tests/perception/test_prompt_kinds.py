@@ -185,6 +185,8 @@ def test_the_embedded_detector_finds_a_block_by_a_picture_of_it() -> None:
     mirrored = np.ascontiguousarray(rgb[:, ::-1])
     found = detector(mirrored, [Prompt("that", examples=(Example(rgb, block),))])
     assert iou(found.boxes[:1], np.array([[width - block[2], block[1], width - block[0], block[3]]]))[0, 0] > 0.5
+    absent = Detector(detector.owl, threshold=0.0)(np.zeros_like(rgb), [Prompt("that", examples=(Example(rgb, block),))])
+    assert absent.scores.max() < found.scores[0] < 1   # not relative to the best box of the picture
     tree = detector(rgb, ["[a block (a red object, a blue object, a green object)]"])
     kind = next(row for row in range(len(tree.boxes)) if tree.parents[row] >= 0 and iou(tree.boxes[row : row + 1], block[None])[0, 0] > 0.5)
     assert tree.prompts[tree.prompt_indices[kind]] == "a red object"
