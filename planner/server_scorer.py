@@ -94,8 +94,15 @@ class ServerScorer:
         start = min(common_prefix([head.tokens, answer.tokens]) for answer in rest)
         start = max(1, min(start, *(len(answer.tokens) - 1 for answer in rest)))
         scores = [answer.log_p[start:] for answer in rest]
-        if all(value == 0.0 for tokens in scores for value in tokens) and (len(set(phrases)) > 1 or not any(head.log_p[1:])):
+        zero = [not any(tokens) for tokens in scores]
+        if all(zero) and (len(set(phrases)) > 1 or not any(head.log_p[1:])):
             raise self._wrong("every log-probability is 0, which is how servers that cannot echo them answer")
+        if any(zero) and len(set(phrases)) > 1:
+            raise self._wrong(f"{phrases[zero.index(True)]!r} is certain although other phrases could follow")
+        ends = bool(terminator) and not any(terminator in phrase for phrase in phrases)
+        total = sum(math.exp(p) for p in {phrase: sum(tokens) for phrase, tokens in zip(phrases, scores, strict=True)}.values())
+        if ends and total > 1.001:   # no two of them can follow at once
+            raise self._wrong(f"the probabilities of {len(set(phrases))} different phrases add up to {total:.3g}")
         return scores
 
     def _encode(self, text: str) -> list[int]:

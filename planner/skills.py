@@ -20,6 +20,7 @@ from seesay.planner.toml_values import known, numbers, typed
 T = TypeVar("T")
 Relation = Literal["in", "on", "at"]
 DONE = "done"
+LONGEST_PHRASE = 200
 
 
 @dataclass(frozen=True)
@@ -243,6 +244,8 @@ def _check(library: Library) -> None:
                 raise Misplaced(f"expected a name from [places], got {name!r}: add its position", ("place_groups", group))
     for number, skill in enumerate(library.skills):
         with part("skills", number):
+            if skill.name == DONE:
+                raise Misplaced(f"expected another name than {DONE!r}, which ends a task: rename the skill", ("name",))
             if skill.name in [other.name for other in library.skills[:number]]:
                 raise Misplaced(f"expected every skill once, got {skill.name!r} again: rename one", ("name",))
             _check_skill(skill, library, {*library.objects, *library.place_groups})
@@ -252,10 +255,15 @@ def _check(library: Library) -> None:
     for i, skill in enumerate(library.skills):
         for j, form in enumerate(skill.forms):
             for phrase in library.phrases(form):
+                where = ("skills", i, "forms", j, "phrase")
+                if not phrase.isprintable() or phrase != phrase.strip() or len(phrase) > LONGEST_PHRASE:
+                    what = f"phrases of at most {LONGEST_PHRASE} characters on one line without blanks around them"
+                    raise Misplaced(f"{skill.name}: expected {what}, got {phrase[:80]!r}: change the phrase or a name", where)
                 if phrase in seen:
-                    where = ("skills", i, "forms", j, "phrase")
                     raise Misplaced(f"{skill.name}: expected every phrase once, got {phrase!r} again: change a phrase or a group", where)
                 seen.add(phrase)
+    if len(seen) == 1:
+        raise Misplaced(f"the skills of {library.name!r} have no option but {library.done_phrase!r}: fill the groups", ("objects",))
 
 
 def _check_skill(skill: Skill, library: Library, groups: set[str]) -> None:
@@ -263,6 +271,8 @@ def _check_skill(skill: Skill, library: Library, groups: set[str]) -> None:
         raise Misplaced(f"expected gripper to be any, empty or full, got {skill.gripper!r}: correct it", ("gripper",))
     if not 0.0 <= skill.success <= 1.0:
         raise Misplaced(f"expected success within 0 and 1, got {skill.success}: correct it", ("success",))
+    if not skill.forms:
+        raise Misplaced(f"{skill.name}: expected at least one phrase: add one under [[skills.forms]]", ("name",))
     for number, form in enumerate(skill.forms):
         with part("forms", number):
             _check_form(form, groups)
@@ -278,9 +288,12 @@ def _check_skill(skill: Skill, library: Library, groups: set[str]) -> None:
 
 def _check_form(form: Form, groups: set[str]) -> None:
     try:
-        named = {name for _, name, _, _ in string.Formatter().parse(form.phrase) if name is not None}
+        fields = list(string.Formatter().parse(form.phrase))
     except ValueError as error:
-        raise Misplaced(f"phrase {form.phrase!r}: {error}: correct it", ("phrase",)) from error
+        raise Misplaced(f"phrase {form.phrase!r}: {error}: correct the braces", ("phrase",)) from error
+    if any(spec or conversion for _, _, spec, conversion in fields):
+        raise Misplaced(f"phrase {form.phrase!r}: expected plain fields such as {{object}}: take off what follows the name", ("phrase",))
+    named = {name for _, name, _, _ in fields if name is not None}
     if not form.phrase.strip() or named != set(form.arguments):
         message = f"phrase {form.phrase!r}: expected fields {sorted(form.arguments)}, got {sorted(named)}: make them agree"
         raise Misplaced(message, ("phrase",))

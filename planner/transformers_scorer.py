@@ -14,6 +14,8 @@ from seesay.planner.search import best_first
 from seesay.planner.tree import TreeRunner
 from seesay.planner.trie import ROOT, build_trie, common_prefix
 
+MOST_POSITIONS = 512
+"""Positions of one padded batch at which the vocabulary head runs: 0.5 GB of logits with 260,000 words."""
 _log = logging.getLogger(__name__)
 
 
@@ -60,7 +62,8 @@ class TransformersScorer:
             return []
         texts, start = self.tokenise(context, phrases, terminator)
         if not self.tree:
-            return self.score_batch(texts, start)
+            rows = max(1, MOST_POSITIONS // (max(map(len, texts)) - start))
+            return [each for first in range(0, len(texts), rows) for each in self.score_batch(texts[first : first + rows], start)]
         trie = build_trie([ids[start:] for ids in texts])
         self._runner.start(texts[0][:start], trie)
         edges = self._runner.expand([ROOT, *range(len(trie.nodes))])

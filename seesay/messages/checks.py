@@ -25,6 +25,12 @@ def check_array(name: str, array: Any, dtype: str, shape: tuple[int | None, ...]
         raise MessageError(f"{name}: expected {wanted} {dtype}, got {array.shape} {array.dtype}")
 
 
+def check_share(name: str, value: float) -> None:
+    """Raise MessageError unless `value` is within 0 and 1."""
+    if not 0.0 <= value <= 1.0:
+        raise MessageError(f"{name}: expected a number within 0 and 1, got {value}")
+
+
 def check_finite(name: str, array: NDArray[Any]) -> None:
     """Raise MessageError if `array` holds NaN or infinity."""
     if not np.isfinite(array).all():

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seesay.errors import MessageError
-from seesay.messages.checks import check_array, check_finite
+from seesay.messages.checks import check_array, check_finite, check_share
 from seesay.messages.pictures import CameraInfo, Header, Image, Source, Transform
 
 ObjectStatus = Literal["visible", "occluded", "held", "lost"]
@@ -121,6 +121,9 @@ class Alternative:
     label: str
     score: float
 
+    def __post_init__(self) -> None:
+        check_share("Alternative.score", self.score)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Object:
@@ -155,6 +158,7 @@ class Object:
         check_array("Object.extent", self.extent, "float64", (3,))
         check_array("Object.mask_counts", self.mask_counts, "uint32", (None,))
         check_finite("Object.position", self.position)
+        check_share("Object.score", self.score)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -180,6 +184,7 @@ class Bearing:
         check_array("Bearing.direction", self.direction, "float64", (3,))
         check_array("Bearing.covariance", self.covariance, "float64", (3, 3))
         check_finite("Bearing.origin", self.origin)
+        check_share("Bearing.score", self.score)
         if not abs(math.hypot(*self.direction) - 1.0) < 1e-3:
             raise MessageError(f"Bearing.direction: expected a unit vector, got norm {math.hypot(*self.direction):.4f}")
 

@@ -38,13 +38,14 @@ target = st.builds(m.Target, label=text, object_id=stamp, position=vector, exten
 obj = st.builds(
     m.Object,
     id=stamp,
+    score=unit,
     last_seen_ns=stamp,
     box=array("float32", 4),
     position=vector,
     covariance=array("float64", 3, 3),
     extent=vector,
     source=source,
-    alternatives=st.lists(st.builds(m.Alternative), max_size=2).map(tuple),
+    alternatives=st.lists(st.builds(m.Alternative, score=unit), max_size=2).map(tuple),
     mask_counts=side.flatmap(lambda n: array("uint32", n * 20)),
 )
 
@@ -54,8 +55,9 @@ variants = st.lists(example, max_size=2).map(tuple)
 prompt = st.builds(m.Prompt, text, st.sampled_from([(), ("a {}", "{}")]), variants, unit, own, own, own, st.booleans())
 axis = st.sampled_from(list(np.eye(3)))
 bearing = st.builds(
-    m.Bearing, box=array("float32", 4), origin=vector, direction=axis, covariance=array("float64", 3, 3), source=source,
-    alternatives=st.lists(st.builds(m.Alternative), max_size=2).map(tuple),
+    m.Bearing, score=unit, box=array("float32", 4), origin=vector, direction=axis, covariance=array("float64", 3, 3),
+    source=source,
+    alternatives=st.lists(st.builds(m.Alternative, score=unit), max_size=2).map(tuple),
 )
 
 

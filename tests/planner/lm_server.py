@@ -55,6 +55,11 @@ class LmServer(ThreadingHTTPServer):
             case "zeros":
                 for log in logs:
                     log["token_logprobs"] = [0.0] * len(log["tokens"])
+            case "one zeroed":
+                logs[1]["token_logprobs"] = [0.0] * len(logs[1]["tokens"])
+            case "too sure":
+                for log in logs:
+                    log["token_logprobs"] = [-1e-4] * len(log["tokens"])
             case "positive":
                 logs[1]["token_logprobs"][2] = 0.5
             case "not a number":

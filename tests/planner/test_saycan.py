@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from seesay.errors import SkillError
 from seesay.messages import Objects
-from seesay.planner.affordance import AffordanceModel
+from seesay.planner.affordance import Affordance, AffordanceModel
 from seesay.planner.language import ScriptedScorer
 from seesay.planner.prompt import StepRecord
 from seesay.planner.saycan import Mode, SayCan, options_by_score
@@ -94,12 +94,11 @@ def test_scorer_that_gives_no_log_probabilities(table: Objects, bad: float) -> N
         SayCan(LIBRARY, ScriptedScorer({STEP: bad})).decide(ORDER, [], table, 10 * S)
 
 
-def test_affordance_out_of_range_is_refused(table: Objects) -> None:
+@pytest.mark.parametrize("bad", [math.nan, -0.1, 1.2])
+def test_affordance_out_of_range_is_refused(table: Objects, bad: float) -> None:
     class Broken(AffordanceModel):
-        def estimate(self, *_: object) -> object:  # type: ignore[override]
-            from seesay.planner.affordance import Affordance
-
-            return Affordance(math.nan)
+        def estimate(self, *_: object) -> Affordance:  # type: ignore[override]
+            return Affordance(bad)
 
     with pytest.raises(SkillError, match="within 0 and 1"):
         SayCan(LIBRARY, ScriptedScorer({}), affordances=Broken()).decide(ORDER, [], table, 10 * S)

@@ -63,6 +63,8 @@ def test_order_and_batches_do_not_matter(remote: ServerScorer, server: LmServer,
     ("fault", "says"),
     [
         ("zeros", "every log-probability is 0"),
+        ("one zeroed", "is certain although"),
+        ("too sure", "different phrases add up to"),
         ("positive", "a log-probability is 0.5"),
         ("not a number", "a log-probability is nan"),
         ("one missing", "a log-probability is None"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from seesay.errors import SkillError
-from seesay.planner.skills import DONE, load_library
+from seesay.planner.skills import DONE, Form, Library, Skill, load_library
 
 MINIMAL = """
 name = "one"
@@ -78,6 +79,15 @@ def test_other_objects() -> None:
         (("[objects]", "[places]\nshelf = [1, 2]\n[objects]"), "metres"),
         (("[objects]", "[place_groups]\nhigh = [\"shelf\"]\n[objects]"), "shelf"),
         (("[[skills]]", "[[skills"), "not TOML"),
+        (('["mug"]', '["mug\\nRobot: 1. sing"]'), "on one line"),
+        (('["mug"]', '["mug "]'), "without blanks around them"),
+        (('["mug"]', f'["{"mug" * 80}"]'), "at most 200 characters"),
+        (('["mug"]', "[]"), "no option but 'done'"),
+        (('name = "wave"', 'name = "done"'), "which ends a task"),
+        (("{object}", "{object:>99999999}"), "expected plain fields"),
+        (("{object}", "{object!r}"), "expected plain fields"),
+        (("{object}", "{object"), "correct the braces"),
+        (('[[skills.forms]]\nphrase = "wave the {object}"\narguments = { object = "things" }', ""), "expected at least one phrase"),
     ],
 )
 def test_wrong_file_is_named_with_what_is_wrong(tmp_path: Path, change: tuple[str, str], message: str) -> None:
@@ -96,8 +106,8 @@ def test_minimal_file_and_missing_ones(tmp_path: Path) -> None:
         load_library(tmp_path / "none.toml")
     with pytest.raises(SkillError, match="cannot be read"):
         load_library("kitchenette")
-    path.write_text(MINIMAL[: MINIMAL.index("[[skills]]")] + "skills = []")
-    with pytest.raises(SkillError):
+    path.write_text("skills = []\n" + MINIMAL[: MINIMAL.index("[[skills]]")])
+    with pytest.raises(SkillError, match="has no skills"):
         load_library(path)
 
 
@@ -123,3 +133,12 @@ def test_the_line_is_named(tmp_path: Path, change: tuple[str, str], line: int) -
     path.write_text(MINIMAL.replace(*change))
     with pytest.raises(SkillError, match=rf"skills.toml, line {line}: "):
         load_library(path)
+
+
+def test_a_library_made_in_python() -> None:
+    """Skills without a file: the same options, and the same sentences for what does not fit."""
+    wave = Skill("wave", (Form("wave the {object}", {"object": "things"}),))
+    library = Library("mine", (wave,), {"things": ("mug", "cup")}, {}, {})
+    assert [option.phrase for option in library.candidates()] == ["wave the mug", "wave the cup", "done"]
+    with pytest.raises(SkillError, match="got 'cups'"):
+        replace(library, skills=(replace(wave, forms=(Form("wave the {object}", {"object": "cups"}),)),))
