@@ -50,6 +50,9 @@ def test_a_model_that_knows_asks_where_it_is_unclear() -> None:
         assert got["by_kind"][kind]["success_with_help"] > 0.5
     assert got["success_with_help_by_target"][-1] > 0.9
     assert got["success_with_help"] > got["success_without_help"]
+    unseen = got["coverage_of_unseen_kind"]
+    assert unseen["plain"] == 1.0 > got["coverage"][TARGETS.index(0.8)] - 1e-9
+    assert min(unseen.values()) < 0.8   # nothing promises coverage on kinds of decisions that the calibration lacks
 
 
 def test_scores_are_asked_once(tmp_path: Path) -> None:
