@@ -3,9 +3,9 @@
 Decisions on symbolic tables of which some leave open what is meant (`benchmarks.help_scenes`), with colours, nouns, verbs and sentences
 that the calibration beside the skills (`scripts.calibrate_help`) has never seen. For each target: `coverage`, how often what is meant is in
 the set; `set_size`; `help_rate`, how often the person is asked. Where an instruction has several meanings, each counts equally: the person
-may mean any of them. With help, a person picks what is meant if it is among the options of the question; without, the best option is run.
-`coverage_of_unseen_kind` is harder than what calibration promises: at one target, that of each kind of decision where the quantile is that of
-all other kinds (of the same decisions).
+may mean any of them. With help, a person picks what is meant if it is among the options of the question; without, the best option is
+run. `coverage_of_unseen_kind` is harder than what calibration promises: at one target, that of each kind of decision where the quantile is
+that of all other kinds (of the same decisions).
 Scores are kept: a run that was interrupted goes on.
 """
 
