@@ -1,38 +1,51 @@
 """A running system as tools for a language model's client, over the Model Context Protocol (`seesay mcp`, extra `mcp`).
 
-Safety policy: the tools only read, and `act` is there only if it was allowed when the server was started. `act` takes a phrase of the skill
-library, never a position or a program: the goal is made by the planner from what perception sees, impossible ones are refused,
-and the executor node checks workspace, age and emergency stop as for any other goal.
+Safety policy: the tools only read; `act` and `answer` are there only if that was allowed when the server was started. `act` takes a phrase
+of the skill library, never a position or a program: the goal is made by the planner from what perception sees, impossible ones are refused,
+and the executor node checks workspace, age and emergency stop as for any other goal. `answer` lets a task go on that waits for a person.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 
 from seesay import topics
 from seesay.bus import AnyBus
-from seesay.errors import SeeSayError
-from seesay.messages import Affordance, AffordancesRequest, Header, Object, ObjectsRequest, PlanRequest
-from seesay.services import AFFORDANCES, OBJECTS, PLAN
+from seesay.errors import PromptError, SeeSayError
+from seesay.messages import (
+    Affordance,
+    AffordancesRequest,
+    Answer,
+    AskRequest,
+    Header,
+    Object,
+    ObjectsRequest,
+    PlanRequest,
+    QuestionRequest,
+)
+from seesay.perception.prompts import clean
+from seesay.services import AFFORDANCES, ANSWER, ASK, OBJECTS, PLAN, QUESTION, Service
 
+Q = TypeVar("Q")
+R = TypeVar("R")
 ANSWER_S = 60.0
 ACT_S = 120.0
 POLICY = (
-    "See and plan on a running robot. look, find, ask and plan move nothing. act runs one option of the skill library; "
-    "it is there only where the person who started this server allowed it."
+    "See and plan on a running robot. look, find, ask, options, plan and question move nothing. act runs one option of the skill library, "
+    "answer lets a waiting task go on; they are there only where the person who started this server allowed it."
 )
 
 
 def make_server(bus: AnyBus, allow_act: bool = False) -> MCPServer:
     """The server, to be run over stdio. allow_act: whether the arm may be moved. Positions are metres in the world frame."""
     server, tools = MCPServer("seesay", instructions=POLICY), _Tools(bus)
-    offered: list[Callable[..., Any]] = [tools.look, tools.find, tools.ask, tools.plan]
-    for tool in [*offered, tools.act] if allow_act else offered:
+    offered: list[Callable[..., Any]] = [tools.look, tools.find, tools.ask, tools.options, tools.plan, tools.question]
+    for tool in [*offered, tools.act, tools.answer] if allow_act else offered:
         server.tool()(tool)
     return server
 
@@ -51,7 +64,19 @@ class _Tools:
         """The objects that may go by a name, for example "red block"."""
         return self._objects(name)
 
-    def ask(self) -> list[dict[str, Any]]:
+    def ask(self, what: str, since_s: float = 0.0) -> list[dict[str, Any]]:
+        """Where something was seen in past pictures, for example "a blue cup". since_s: of the last so many seconds, 0 for all."""
+        try:
+            past = self._call(ASK, AskRequest(Header(0), clean([what]), since_s))
+        except PromptError as error:
+            raise ToolError(str(error)) from error
+        return [
+            {"camera": seen.source.camera, "age_s": round(seen.age_s, 1), "score": round(seen.score, 3), "box": seen.box.round().tolist()}
+            | ({} if seen.position is None else {"position": seen.position.round(4).tolist()})
+            for seen in past.sightings
+        ]
+
+    def options(self) -> list[dict[str, Any]]:
         """What the robot could do now: each possible phrase with its probability of success and what lowers it."""
         return [
             {"phrase": option.phrase, "probability": option.probability, "reasons": list(option.reasons)}
@@ -61,19 +86,25 @@ class _Tools:
 
     def plan(self, instruction: str, done: list[str] | None = None) -> dict[str, Any]:
         """The next step of an instruction from how things stand. done: phrases of the steps so far. Nothing is moved."""
-        try:
-            plan = self._bus.client(PLAN).call(PlanRequest(Header(0), instruction, tuple(done or ())), ANSWER_S)
-        except SeeSayError as error:
-            raise ToolError(str(error)) from error
+        plan = self._call(PLAN, PlanRequest(Header(0), instruction, tuple(done or ())))
         step, end = plan.goal.phrase if plan.goal else None, plan.result.outcome if plan.result else None
         return {"next": step, "outcome": end, "message": plan.message}
 
+    def question(self) -> dict[str, Any]:
+        """What the planner asks and waits for an answer to: the instruction and the options; nothing where it asks nothing."""
+        asked = self._call(QUESTION, QuestionRequest(Header(0))).question
+        return {} if asked is None else {"id": asked.id, "instruction": asked.instruction, "options": list(asked.options)}
+
+    def answer(self, question_id: str, text: str) -> dict[str, Any]:
+        """Reply to `question`: the number of an option (from 1), words that only one option has, or "none", which ends the task."""
+        return {"answer": self._call(ANSWER, Answer(Header(0), question_id, text)).answer}
+
     def act(self, phrase: str) -> dict[str, Any]:
-        """Run one phrase that `ask` or `plan` gave, and wait for its end."""
+        """Run one phrase that `options` or `plan` gave, and wait for its end."""
         with self._acting:
             option = next((option for option in self._options() if option.phrase == phrase), None)
             if option is None:
-                raise ToolError(f"expected a phrase that `ask` lists, got {phrase[:80]!r}")
+                raise ToolError(f"expected a phrase that `options` lists, got {phrase[:80]!r}")
             if option.goal is None or option.probability == 0.0:
                 raise ToolError(f"{phrase}: not possible now ({', '.join(option.reasons) or 'nothing to run'})")
             if not self._goals.wait_for_subscribers(1, ANSWER_S):
@@ -86,14 +117,14 @@ class _Tools:
         raise ToolError(f"{phrase}: the executor has not answered within {ACT_S:g} s; look before you act again")
 
     def _objects(self, name: str) -> list[dict[str, Any]]:
-        try:
-            return [_plain(thing) for thing in self._bus.client(OBJECTS).call(ObjectsRequest(Header(0), name), ANSWER_S).objects]
-        except SeeSayError as error:
-            raise ToolError(str(error)) from error
+        return [_plain(thing) for thing in self._call(OBJECTS, ObjectsRequest(Header(0), name)).objects]
 
     def _options(self) -> tuple[Affordance, ...]:
+        return self._call(AFFORDANCES, AffordancesRequest(Header(0))).affordances
+
+    def _call(self, service: Service[Q, R], request: Q) -> R:
         try:
-            return self._bus.client(AFFORDANCES).call(AffordancesRequest(Header(0)), ANSWER_S).affordances
+            return self._bus.client(service).call(request, ANSWER_S)
         except SeeSayError as error:
             raise ToolError(str(error)) from error
 

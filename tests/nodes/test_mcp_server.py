@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from mcp import Client
 
 from seesay.bus import AnyBus
 from seesay.memory_bus import MemoryBus
+from seesay.messages import Answer, AskRequest, Header, OpenQuestion, Question, Sighting, Sightings, Source
 from seesay.nodes.commands.mcp_server import make_server
 from seesay.planner.language import ScriptedScorer
+from seesay.services import ANSWER, ASK, QUESTION
 from tests.tabletop_robot import tabletop
 
 TOLD = "put the red block in the green bowl"
@@ -33,7 +37,7 @@ def test_a_client_looks_plans_and_acts_where_it_is_allowed() -> None:
         async with Client(make_server(bus, allow_act=True)) as client:
             said["look"] = await call(client, "look")
             said["find"] = await call(client, "find", name="red block")
-            said["ask"] = await call(client, "ask")
+            said["options"] = await call(client, "options")
             said["plan"] = await call(client, "plan", instruction=TOLD)
             said["unknown"] = await call(client, "act", phrase="import os")
             said["absent"] = await call(client, "act", phrase="pick up the red block and place it in the yellow bowl")
@@ -44,11 +48,11 @@ def test_a_client_looks_plans_and_acts_where_it_is_allowed() -> None:
         assert robot.verdict().success
     assert [failed for failed, _ in said.values()] == [False, False, False, False, True, True, False], said
     assert "red block" in json.dumps(said["look"][1])
-    assert PHRASE in json.dumps(said["ask"][1])
-    assert "yellow bowl" not in json.dumps(said["ask"][1])
+    assert PHRASE in json.dumps(said["options"][1])
+    assert "yellow bowl" not in json.dumps(said["options"][1])
     assert [thing["name"] for thing in said["find"][1]["result"]] == ["red block"]
     assert said["plan"][1]["next"] == PHRASE
-    assert "expected a phrase that `ask` lists" in said["unknown"][1]
+    assert "expected a phrase that `options` lists" in said["unknown"][1]
     assert "yellow bowl not seen" in said["absent"][1]
     assert said["act"][1]["outcome"] == "succeeded"
 
@@ -61,4 +65,40 @@ def test_without_leave_there_is_no_tool_that_moves() -> None:
             return listed, failed
 
     with MemoryBus("mcp") as bus:
-        assert asyncio.run(names(bus)) == (["look", "find", "ask", "plan"], True)
+        assert asyncio.run(names(bus)) == (["look", "find", "ask", "options", "plan", "question"], True)
+
+
+def test_past_pictures_are_asked_and_open_questions_answered() -> None:
+    sighting = Sighting("a blue cup", Source("front", 3, 5), 12.34, 0.71, np.array([1.2, 2, 3, 4], np.float32), np.array([0.1, 0.2, 0.3]))
+    question = Question(Header(5), "q1", "t1", "put the block away", ("red one", "blue one"), (0.5, 0.4))
+    requests: list[AskRequest] = []
+    answers: list[Answer] = []
+
+    def remember(request: AskRequest) -> Sightings:
+        requests.append(request)
+        return Sightings(Header(5), 9, (sighting,))
+
+    def reply(answer: Answer) -> Question:
+        answers.append(answer)
+        return replace(question, answer=question.options[int(answer.text) - 1])
+
+    async def talk(bus: AnyBus) -> list[tuple[bool, Any]]:
+        async with Client(make_server(bus, allow_act=True)) as client:
+            return [
+                await call(client, "ask", what=" a  blue cup", since_s=30.0), await call(client, "ask", what=" "),
+                await call(client, "question"), await call(client, "answer", question_id="q1", text="2"),
+            ]  # fmt: skip
+
+    with MemoryBus("planner") as bus, bus.join("mcp") as outside:
+        bus.service(ASK, remember)
+        bus.service(QUESTION, lambda _: OpenQuestion(Header(5), question))
+        bus.service(ANSWER, reply)
+        seen, nothing, asked, answered = asyncio.run(talk(outside))
+    (found,) = seen[1]["result"]
+    assert (found["camera"], found["age_s"], found["position"]) == ("front", 12.3, [0.1, 0.2, 0.3])
+    assert [(request.prompts, request.within_s) for request in requests] == [(("a blue cup",), 30.0)]
+    assert nothing[0]
+    assert "expected words in every prompt" in nothing[1]
+    assert (asked[1]["id"], asked[1]["options"]) == ("q1", ["red one", "blue one"])
+    assert answered == (False, {"answer": "blue one"})
+    assert [(answer.question_id, answer.text) for answer in answers] == [("q1", "2")]
