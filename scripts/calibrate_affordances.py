@@ -159,7 +159,7 @@ def reliability(raw: Sequence[float], success: Sequence[bool]) -> Row:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--outcomes", type=int, default=600)
+    parser.add_argument("--outcomes", type=int, default=400)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, default=library_file("tabletop").with_suffix(".calibration.json"))
     arguments = parser.parse_args()

@@ -45,7 +45,9 @@ def make_server(bus: AnyBus, allow_act: bool = False) -> MCPServer:
     """The server, to be run over stdio. allow_act: whether the arm may be moved. Positions are metres in the world frame."""
     server, tools = MCPServer("seesay", instructions=POLICY), _Tools(bus)
     offered: list[Callable[..., Any]] = [tools.look, tools.find, tools.ask, tools.options, tools.plan, tools.question]
-    for tool in [*offered, tools.act, tools.answer] if allow_act else offered:
+    if allow_act:
+        offered += [tools.act, tools.answer]
+    for tool in offered:
         server.tool()(tool)
     return server
 

@@ -97,7 +97,7 @@ def test_scorer_that_gives_no_log_probabilities(table: Objects, bad: float) -> N
 @pytest.mark.parametrize("bad", [math.nan, -0.1, 1.2])
 def test_affordance_out_of_range_is_refused(table: Objects, bad: float) -> None:
     class Broken(AffordanceModel):
-        def estimate(self, *_: object) -> Affordance:  # type: ignore[override]
+        def estimate(self, *_: object) -> Affordance:
             return Affordance(bad)
 
     with pytest.raises(SkillError, match="within 0 and 1"):
