@@ -34,7 +34,7 @@ def main() -> None:
     world.step(HIDDEN_S)
     saycan = SayCan(library, load_scorer(), score_all=True)
     step = saycan.decide(Instruction(Header(world.time_ns, clock="sim"), "docs", INSTRUCTION), [], objects, world.time_ns)
-    Path("docs/decision.svg").write_text(picture(step), encoding="utf-8")
+    Path("docs/decision.svg").write_text(picture(step, rows=6), encoding="utf-8")
     print(", ".join(f"{thing.label} {thing.score:.2f}" for thing in objects.objects))
     for _, each in ranking(step)[:8]:
         print(f"{each.phrase}: log p {each.log_p_language:.2f}, can {each.affordance:.3f}, {each.probability:.3f} {each.reasons}")
