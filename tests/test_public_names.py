@@ -10,7 +10,7 @@ PUBLIC = {
     "seesay": ["__version__"],
     "seesay.perception": [
         "AnyDetector", "AnySegmenter", "Detector", "Glimpse", "Noise", "ObjectTracker", "Observation", "Perceiver", "Segmenter", "Sights",
-        "View", "ground", "open_detector", "open_segmenter", "open_source",
+        "View", "ground", "open_detector", "open_segmenter", "open_source", "to_rgb",
     ],
 }
 
