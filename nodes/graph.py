@@ -5,13 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from concurrent.futures import Future
+from pathlib import Path
 
-from seesay.bus import AnyBus
+from seesay.bus import AnyBus, Bus
 from seesay.errors import ServiceError
 from seesay.messages import GraphReply, GraphRequest, Header
+from seesay.nodes import discovery
 from seesay.services import GRAPH
 
 TIMEOUT_S = 2.0
+
+
+def graph_of(session: Path) -> dict[str, GraphReply]:
+    """What the nodes of a running session say of themselves; those that do not answer in time are left out."""
+    serving = sorted(node for service, node in discovery.servers(session).items() if service == f"{node}/graph")
+    with Bus(session, discovery.own_name()) as bus:
+        replies = ask_graph(bus, serving)
+    return {node: reply for node, reply in replies.items() if reply is not None}
 
 
 def ask_graph(bus: AnyBus, nodes: Iterable[str], timeout_s: float = TIMEOUT_S) -> dict[str, GraphReply | None]:

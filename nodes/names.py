@@ -74,6 +74,9 @@ class NamedBus:
     def action_client(self, action: Action[G, F, R]) -> ActionClient[G, F, R]:
         return self._bus.action_client(replace(action, name=self._names.resolve(action.name)))
 
+    def clients(self) -> list[str]:
+        return self._bus.clients()
+
     def services(self) -> list[tuple[str, str]]:
         return self._bus.services()
 

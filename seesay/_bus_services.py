@@ -56,6 +56,10 @@ class Services:
                 self._end(client)
         return self._clients[service.name]
 
+    def clients(self) -> list[str]:
+        """Return the names of the services that have a client here, in order."""
+        return sorted(self._clients)
+
     def interrupt(self) -> None:
         """End all calls, and refuse new ones."""
         if self._interrupted:

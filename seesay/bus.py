@@ -115,6 +115,11 @@ class Bus:
         if self._opened_services is not None and not self._closed:
             self._opened_services.interrupt()
 
+    def clients(self) -> list[str]:
+        """Return the names of the services that this node has a client of, in order."""
+        with self._lock:
+            return self._opened_services.clients() if self._opened_services is not None else []
+
     def services(self) -> list[tuple[str, str]]:
         """Return (service, node) of every server in the directory, for some seconds also of one that was killed."""
         return list_services(self.directory)

@@ -25,8 +25,9 @@ def describe_ends(bus: AnyBus, run: str = "") -> GraphReply:
     mismatches = tuple(f"{one.topic}: as {one.role}, {one.difference}" for one in bus.mismatches())
     header = Header(time.monotonic_ns())
     return GraphReply(
-        header, bus.node, os.getpid(), tuple(map(_publisher, publishers)), tuple(map(_subscriber, subscribers)), mismatches, run
-    )
+        header, bus.node, os.getpid(), tuple(map(_publisher, publishers)), tuple(map(_subscriber, subscribers)), mismatches, run,
+        tuple(bus.clients()),
+    )  # fmt: skip
 
 
 def _publisher(end: Publisher[Any]) -> PublisherInfo:

@@ -74,6 +74,9 @@ class MemoryBus:
     def action_client(self, action: Action[G, F, R]) -> ActionClient[G, F, R]:
         return ActionClient(action, self.client(action.service))
 
+    def clients(self) -> list[str]:
+        return self._calls.clients()
+
     def services(self) -> list[tuple[str, str]]:
         return self._hub.switchboard.services()
 

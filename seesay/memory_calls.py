@@ -88,6 +88,10 @@ class MemoryCalls:
             self._start()
             return self._clients[service.name]
 
+    def clients(self) -> list[str]:
+        with self._changed:
+            return sorted(self._clients)
+
     def wake(self) -> None:
         """Send what waits in the clients."""
         with self._changed:

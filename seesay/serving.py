@@ -234,6 +234,10 @@ class ServiceBus(Protocol):
         """Return a client of an action."""
         ...
 
+    def clients(self) -> list[str]:
+        """Return the names of the services that this node has a client of, in order."""
+        ...
+
     def services(self) -> list[tuple[str, str]]:
         """Return (service, node) of every server, for some seconds also of one that was killed."""
         ...

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
 
 SESSION = typer.Option("", "--session", help="Which running system; by default the only one.")
@@ -19,14 +21,17 @@ def add(app: typer.Typer) -> None:
     service = typer.Typer(help="Ask the services of a running system, as ros2 service does.", no_args_is_help=True)
     service.command(name="list")(service_list)
     service.command(name="type")(service_type)
+    service.command(name="find")(service_find)
     service.command(name="call")(service_call)
     app.add_typer(service, name="service")
     param = typer.Typer(help="Read and set parameters of running nodes, as ros2 param does.", no_args_is_help=True)
-    for name, verb in (("list", param_list), ("get", param_get), ("set", param_set), ("describe", param_describe), ("dump", param_dump)):
-        param.command(name=name)(verb)
+    for verb in (param_list, param_get, param_set, param_describe, param_dump, param_load):
+        param.command(name=verb.__name__.removeprefix("param_"))(verb)
     app.add_typer(param, name="param")
     lifecycle = typer.Typer(help="Pause nodes and configure them again, as ros2 lifecycle does.", no_args_is_help=True)
+    lifecycle.command(name="nodes")(lifecycle_nodes)
     lifecycle.command(name="get")(lifecycle_get)
+    lifecycle.command(name="list")(lifecycle_list)
     lifecycle.command(name="set")(lifecycle_set)
     app.add_typer(lifecycle, name="lifecycle")
 
@@ -66,6 +71,18 @@ def service_type(service: str = SERVICE, as_json: bool = JSON) -> None:
     from seesay.nodes.commands.service_verbs import service_type
 
     service_type(service, as_json)
+
+
+def service_find(
+    kind: str = typer.Argument(metavar="TYPE", help="Type of request, for example ParameterRequest."),
+    count: bool = typer.Option(False, "--count-services", "-c", help="Show only how many there are."),
+    as_json: bool = JSON,
+    session: str = SESSION,
+) -> None:
+    """List the services that take a type of request."""
+    from seesay.nodes.commands.listing import find_services
+
+    find_services(kind, count, as_json, session)
 
 
 def service_call(
@@ -126,6 +143,39 @@ def param_dump(node: str = NODE, as_json: bool = JSON, session: str = SESSION) -
     from seesay.nodes.commands.service_verbs import param_dump
 
     param_dump(node, as_json, session)
+
+
+def param_load(
+    node: str = NODE,
+    file: Path = typer.Argument(help="A file such as seesay param dump writes."),
+    as_json: bool = JSON,
+    session: str = SESSION,
+) -> None:
+    """Set all parameters that a file has for a node, or none if the node refuses one.
+
+        seesay param dump detector > detector.toml; seesay param load detector detector.toml
+    """
+    from seesay.nodes.commands.service_verbs import param_load
+
+    param_load(node, file, as_json, session)
+
+
+def lifecycle_nodes(
+    count: bool = typer.Option(False, "--count-nodes", "-c", help="Show only how many there are."),
+    as_json: bool = JSON,
+    session: str = SESSION,
+) -> None:
+    """List the nodes that have a life-cycle."""
+    from seesay.nodes.commands.lifecycle_verbs import list_nodes
+
+    list_nodes(count, as_json, session)
+
+
+def lifecycle_list(node: str = NODE, as_json: bool = JSON, session: str = SESSION) -> None:
+    """List the transitions that a node can make now."""
+    from seesay.nodes.commands.lifecycle_verbs import list_transitions
+
+    list_transitions(node, as_json, session)
 
 
 def lifecycle_get(node: str = NODE, as_json: bool = JSON, session: str = SESSION) -> None:

@@ -15,6 +15,7 @@ JSON_LINES = typer.Option(False, "--json", help="One JSON object a line.")
 def add(app: typer.Typer) -> None:
     topic = typer.Typer(help="Look at what flows in a running system, as ros2 topic does.", no_args_is_help=True)
     topic.command(name="list")(list_)
+    topic.command()(find)
     topic.command()(echo)
     topic.command()(hz)
     topic.command()(bw)
@@ -31,10 +32,22 @@ def list_(
     as_json: bool = JSON,
     session: str = SESSION,
 ) -> None:
-    """List the topics that somebody publishes."""
+    """List the topics that somebody publishes or subscribes to."""
     from seesay.nodes.commands.listing import list_topics
 
     list_topics(types, count, as_json, session)
+
+
+def find(
+    kind: str = typer.Argument(metavar="TYPE", help="Type of message, for example Image."),
+    count: bool = typer.Option(False, "--count-topics", "-c", help="Show only how many there are."),
+    as_json: bool = JSON,
+    session: str = SESSION,
+) -> None:
+    """List the topics of a type."""
+    from seesay.nodes.commands.listing import find_topics
+
+    find_topics(kind, count, as_json, session)
 
 
 def echo(
@@ -45,6 +58,7 @@ def echo(
     no_arr: bool = typer.Option(False, "--no-arr", help="Show the shape of arrays only."),
     full: bool = typer.Option(False, "--full-length", "-f", help="Write long arrays out."),
     timeout: float = typer.Option(0.0, "--timeout", min=0.0, help="Give up when nothing comes for so many seconds; 0 never does."),
+    as_csv: bool = typer.Option(False, "--csv", help="The values of a message in one line, with commas."),
     as_json: bool = JSON_LINES,
     session: str = SESSION,
 ) -> None:
@@ -55,7 +69,7 @@ def echo(
     from seesay.nodes.commands.topic_verbs import Echo
     from seesay.nodes.commands.topic_verbs import echo as do
 
-    do(name, Echo(1 if once else count, field, no_arr, full, timeout, as_json), session)
+    do(name, Echo(1 if once else count, field, no_arr, full, timeout, as_json, as_csv), session)
 
 
 def hz(name: str = NAME, window: int = WINDOW, count: int = COUNT, as_json: bool = JSON_LINES, session: str = SESSION) -> None:

@@ -6,12 +6,12 @@ from typing import Any
 
 from seesay.bus import Bus
 from seesay.errors import BusError, ConfigError
-from seesay.messages import GraphReply, PublisherInfo, SubscriberInfo
+from seesay.messages import PublisherInfo, SubscriberInfo
 from seesay.nodes import discovery, sessions
 from seesay.nodes.commands.listing import service_type
 from seesay.nodes.commands.shell import say, shown, topic_name, warn
 from seesay.nodes.commands.topic_verbs import find_topic
-from seesay.nodes.graph import ask_graph
+from seesay.nodes.graph import ask_graph, graph_of
 
 
 def topic_info(name: str, verbose: bool, as_json: bool, session: str) -> None:
@@ -19,7 +19,7 @@ def topic_info(name: str, verbose: bool, as_json: bool, session: str) -> None:
     session_path = sessions.running(session)
     topic = find_topic(name, session_path)
     publishers = discovery.publishers(session_path).get(topic.name, [])
-    graph = _graph(session_path)
+    graph = graph_of(session_path)
     ends = [(node, end) for node, reply in graph.items() for end in reply.publishers + reply.subscribers if end.topic == topic.name]
     offered: list[tuple[str, PublisherInfo]] = [(node, end) for node, end in ends if isinstance(end, PublisherInfo)]
     taken: list[tuple[str, SubscriberInfo]] = [(node, end) for node, end in ends if isinstance(end, SubscriberInfo)]
@@ -52,15 +52,17 @@ def node_info(name: str, as_json: bool, session: str) -> None:
     if reply is None:
         raise BusError(f"node {name}: it does not answer; it is stopped, or a tool without services")
     servers = {service: service_type(service) for service, node in discovery.servers(session_path).items() if node == name}
+    clients = {service: service_type(service) for service in reply.clients}
     if as_json:
         say(shown({"node": name, "pid": reply.pid, "publishers": reply.publishers, "subscribers": reply.subscribers,
-                   "service_servers": servers, "mismatches": reply.mismatches}, True))  # fmt: skip
+                   "service_servers": servers, "service_clients": clients, "mismatches": reply.mismatches}, True))  # fmt: skip
         return
     say(name)
     for title, rows in (
         ("Subscribers", [f"{end.topic}: {end.type}" for end in reply.subscribers]),
         ("Publishers", [f"{end.topic}: {end.type}" for end in reply.publishers]),
         ("Service Servers", [f"{service}: {kind}" for service, kind in servers.items()]),
+        ("Service Clients", [f"{service}: {kind}" for service, kind in clients.items()]),
     ):
         say("\n".join([f"  {title}:", *(f"    {row}" for row in sorted(set(rows)))]))
 
@@ -70,12 +72,6 @@ def shown_end(end: PublisherInfo | SubscriberInfo) -> dict[str, Any]:
     from seesay.nodes.plain import plain
 
     return {key: value for key, value in plain(end).items() if key not in ("topic", "type")}
-
-
-def _graph(session: Any) -> dict[str, GraphReply]:
-    with Bus(session, discovery.own_name()) as bus:
-        replies = ask_graph(bus, sorted(set(discovery.servers(session).values())))
-    return {node: reply for node, reply in replies.items() if reply is not None}
 
 
 def _qos(ends: list[Any], kind: str) -> list[str]:

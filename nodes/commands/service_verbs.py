@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from seesay.errors import BusError, ConfigError
 from seesay.messages import Parameter
 from seesay.nodes import discovery, sessions
 from seesay.nodes.commands import listing
-from seesay.nodes.commands.shell import make_message, parse, say, shown, split_type, topic_name
-from seesay.nodes.parameters import get_parameter, list_parameters, set_parameter
+from seesay.nodes.commands.shell import MAX_TEXT, make_message, parse, say, shown, split_type, topic_name
+from seesay.nodes.parameters import get_parameter, list_parameters, set_parameter, set_parameters
 from seesay.services import Service, find
 
 _KINDS = {"str": "String", "bool": "Boolean", "int": "Integer", "float": "Double"}
@@ -71,8 +72,22 @@ def param_set(node: str, name: str, text: str, as_json: bool, session: str) -> N
         say(shown(_described(one), True))
         return
     say("Set parameter successful")
-    if not one.live:
-        say(f"It takes effect when the node is configured again: seesay lifecycle set {where} configure")
+    _say_when(where, [one])
+
+
+def param_load(node: str, file: Path, as_json: bool, session: str) -> None:
+    """Set the parameters that a file has for a node, all or, if one is refused, none. Raises ConfigError with the node's own sentence."""
+    directory = sessions.running(session)
+    with Bus(directory, discovery.own_name()) as bus:
+        where = _node(node, directory)
+        values = _read(file, where)
+        found = [one for one in set_parameters(bus, where, values) if one.name in values]
+    if as_json:
+        say(shown([_described(one) for one in found], True))
+        return
+    for one in found:
+        say(f"Set parameter {one.name} successful")
+    _say_when(where, found)
 
 
 def param_describe(node: str, name: str, as_json: bool, session: str) -> None:
@@ -100,6 +115,25 @@ def param_dump(node: str, as_json: bool, session: str) -> None:
         values = {one.name: _value(one) for one in list_parameters(bus, where)}
     table = {"nodes": {where: {key: value for key, value in values.items() if value is not None}}}
     say(shown(table, True) if as_json else tomli_w.dumps(table).rstrip())
+
+
+def _say_when(node: str, changed: Sequence[Parameter]) -> None:
+    if any(one.pending for one in changed):
+        say(f"It takes effect when the node is configured again: seesay lifecycle set {node} configure")
+
+
+def _read(file: Path, node: str) -> dict[str, Any]:
+    """The table of a node in a file such as `param dump` writes."""
+    try:
+        with open(file, encoding="utf-8") as text:
+            table = tomllib.loads(text.read(MAX_TEXT))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"file {file}: expected TOML as seesay param dump prints it, got {error}") from error
+    nodes = table.get("nodes")
+    values = nodes.get(node) if isinstance(nodes, dict) else None
+    if not isinstance(values, dict):
+        raise ConfigError(f"file {file}: expected a table [nodes.{node}], got {', '.join(table) or 'nothing'}")
+    return values
 
 
 def _find(name: str) -> Service[Any, Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 from seesay.config import from_mapping
@@ -107,6 +109,23 @@ def _part(value: Any, name: str, index: str, path: str) -> Any:
     if name not in names:
         raise ConfigError(f"field {path}: expected one of {', '.join(names) or '(none)'}, got {name!r}")
     return value[name] if isinstance(value, dict) else getattr(value, name)
+
+
+def to_csv(value: Any, whole: bool = False) -> str:
+    """The leaves of a message or value in one line, as `ros2 topic echo --csv` has it; long arrays as their shape unless `whole`."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(_leaves(plain(value, whole)))
+    return line.getvalue()
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict) and value.keys() == {"shape", "dtype"}:
+        yield f"<array of shape {value['shape']}, {value['dtype']}>"
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(item)
+    else:
+        yield value
 
 
 def shown(value: Any, as_json: bool, whole: bool = False) -> str:

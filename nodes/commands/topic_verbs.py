@@ -10,7 +10,7 @@ from typing import Any
 
 from seesay.errors import BusError, ConfigError
 from seesay.nodes import sessions
-from seesay.nodes.commands.shell import field_of, make_message, say, shown, split_type, topic_name, warn
+from seesay.nodes.commands.shell import field_of, make_message, say, shown, split_type, to_csv, topic_name, warn
 from seesay.nodes.discovery import own_name, publishers
 
 KEEP_ALIVE_S = 0.3   # so that subscribers that look around just now find the last message
@@ -26,6 +26,7 @@ class Echo:
     full: bool = False
     timeout_s: float = 0.0
     as_json: bool = False
+    as_csv: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ def echo(name: str, options: Echo, session: str) -> None:
     """Print messages. Raises BusError when nothing came in time, ConfigError for a field that is not there."""
     from seesay.bus import Bus
 
+    if options.as_json and options.as_csv:
+        raise ConfigError("--json, --csv: expected one of them, got both")
     directory = sessions.running(session)
     topic = find_topic(name, directory)
     _warn_if_silent(topic.name, publishers(directory))
@@ -63,7 +66,8 @@ def echo(name: str, options: Echo, session: str) -> None:
             value = field_of(received.message, options.field)
             if options.no_arrays:
                 value = _without_arrays(value)
-            say(shown(value, options.as_json, options.full) + ("" if options.as_json else "\n---"))
+            text = to_csv(value, options.full) if options.as_csv else shown(value, options.as_json, options.full)
+            say(text if options.as_json or options.as_csv else f"{text}\n---")
 
 
 def pub(name: str, words: Sequence[str], options: Pub, session: str) -> None:

@@ -193,7 +193,7 @@ class GraphRequest:
 class GraphReply:
     """The ends of topics of a node's process `pid`, and where another end takes a topic for something else.
 
-    run: what the process runs, a file of nodes/ or a module; empty for a supervisor.
+    run: what the process runs, a file of nodes/ or a module; empty for a supervisor. clients: services that it has called or may call.
     """
 
     header: Header
@@ -203,3 +203,4 @@ class GraphReply:
     subscribers: tuple[SubscriberInfo, ...]
     mismatches: tuple[str, ...] = ()
     run: str = ""
+    clients: tuple[str, ...] = ()

@@ -2,11 +2,16 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+from typer.core import TyperGroup
 
 from seesay.nodes import cli
+from seesay.nodes.commands.app import app
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +65,21 @@ def test_a_wrong_call_says_the_cure_in_one_line(
     assert shown.err.startswith("seesay: ")
     assert shown.err.count("\n") == 1
     assert sentence in shown.err
+
+
+def test_every_verb_that_tells_something_takes_json() -> None:
+    """docs/cli.md names those that only do something."""
+    def verbs(group: TyperGroup, before: str = "") -> Iterator[tuple[str, Any]]:
+        for name, one in group.commands.items():
+            if isinstance(one, TyperGroup):
+                yield from verbs(one, f"{before}{name} ")
+            else:
+                yield f"{before}{name}", one
+
+    root = typer.main.get_command(app)
+    assert isinstance(root, TyperGroup)
+    silent = {name for name, one in verbs(root) if not any("--json" in option.opts for option in one.params)}
+    assert silent == {"run", "record", "bag record", "play", "bag play", "view", "stop", "mcp"}
 
 
 def test_a_wrong_option_has_status_2(monkeypatch: pytest.MonkeyPatch) -> None:

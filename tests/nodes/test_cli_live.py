@@ -23,7 +23,8 @@ from seesay.nodes import cli
 from seesay.nodes.commands import doctor, meters, telling
 from seesay.nodes.node import Node
 from seesay.nodes.supervisor import Supervisor
-from seesay.topics import INSTRUCTION
+from seesay.services import PARAMETERS
+from seesay.topics import INSTRUCTION, OBJECTS
 
 LONG = 60.0
 FOLDER = Path(__file__).parent
@@ -87,7 +88,33 @@ def test_topic_list(call: Call) -> None:
     assert "camera/front/image [Image]" in call("topic", "list", "-t").out.splitlines()
     assert call("topic", "list", "-c").out == "5\n"
     rows = {row["name"]: row for row in call("topic", "list", "--json").json}
-    assert rows["instruction"] == {"name": "instruction", "type": "Instruction", "rate_hz": 0.0, "latched": True, "publishers": ["tunable"]}
+    assert rows["instruction"] == {"name": "instruction", "type": "Instruction", "rate_hz": 0.0, "latched": True,
+                                   "publishers": ["tunable"], "subscribers": ["listener"]}  # fmt: skip
+    assert rows["left/orders"]["type"] == "Instruction"
+
+
+def test_what_is_only_subscribed_to_is_listed_and_clients_are_told(call: Call, session: Path) -> None:
+    with Bus(session, "watcher") as bus:
+        serve_graph(bus)
+        bus.subscriber(OBJECTS)
+        bus.client(PARAMETERS.of(node="tunable"))
+        assert "objects [Objects]" in call("topic", "list", "-t").out.splitlines()
+        rows = {row["name"]: row for row in call("topic", "list", "--json").json}
+        assert (rows["objects"]["publishers"], rows["objects"]["subscribers"]) == ([], ["watcher"])
+        assert call("topic", "find", "Objects").out == "objects\n"
+        kind = "ParameterRequest -> ParameterReply"
+        assert call("node", "info", "watcher").out.endswith(f"  Service Clients:\n    tunable/parameters: {kind}\n")
+        assert call("node", "info", "watcher", "--json").json["service_clients"] == {"tunable/parameters": kind}
+
+
+def test_find_by_type(call: Call) -> None:
+    assert call("topic", "find", "Instruction").out == "instruction\nleft/orders\n"
+    assert call("topic", "find", "sensor_msgs/msg/Image", "--json").json == ["camera/front/image"]
+    assert call("topic", "find", "Masks").out == ""
+    assert call("topic", "find", "Instruction", "-c").out == "2\n"
+    cycles = [f"{name}/lifecycle" for name in ("listener", "other", "painter", "tunable")]
+    assert call("service", "find", "LifecycleRequest", "--json").json == cycles
+    assert call("service", "find", "LifecycleRequest", "-c").out == "4\n"
 
 
 def test_topic_echo(call: Call) -> None:
@@ -99,6 +126,9 @@ def test_topic_echo(call: Call) -> None:
     assert len(call("topic", "echo", "camera/front/image", "--once", "--json", "-f", "--field", "data").json) == 48
     assert "<array of shape [48, 64, 3], uint8>" in call("topic", "echo", "camera/front/image", "--once", "--no-arr").out
     assert call("topic", "echo", "left/orders", "--once", "--field", "text").out == "hello\n---\n"
+    assert call("topic", "echo", "left/orders", "--once", "--csv").out.endswith(",1,hello\n")
+    assert call("topic", "echo", "left/orders", "--once", "--csv", "--field", "text").out == "hello\n"
+    assert call("topic", "echo", "camera/front/image", "--once", "--csv").out.endswith(',rgb8,"<array of shape [48, 64, 3], uint8>"\n')
     assert "does not appear to be published yet" in (silent := call("topic", "echo", "objects", "--timeout", "0.2")).err
     assert (silent.status, "nothing came within 0.2 s" in silent.err) == (1, True)
 
@@ -130,6 +160,7 @@ def test_topic_info_and_type(call: Call) -> None:
     verbose = call("topic", "info", "-v", "instruction").out
     assert {"Node name: tunable", "Node name: listener", "  Reliability: RELIABLE", "  Durability: TRANSIENT_LOCAL",
             "Endpoint type: SUBSCRIPTION", "Age when taken (median, 99th percentile):"} < set(verbose.splitlines())  # fmt: skip
+    assert "  Durability: TRANSIENT_LOCAL" in verbose.partition("Endpoint type: SUBSCRIPTION")[2].splitlines()
     found = call("topic", "info", "instruction", "--json").json
     assert [end["node"] for end in found["publishers"] + found["subscriptions"]] == ["tunable", "listener"]
     assert found["subscriptions"][0]["received"] > 0
@@ -193,10 +224,38 @@ def test_param_verbs(call: Call) -> None:
     assert '[nodes.tunable]\nword = "salut"\ngain = 2.5\n' in call("param", "dump", "tunable").out
 
 
+def test_param_load_sets_what_dump_printed_or_nothing(call: Call, tmp_path: Path) -> None:
+    file = tmp_path / "tunable.toml"
+    call("param", "set", "tunable", "gain", "1.5")
+    file.write_text(call("param", "dump", "tunable").out)
+    call("param", "set", "tunable", "gain", "3.0")
+    assert "Set parameter gain successful\n" in call("param", "load", "tunable", str(file)).out
+    assert call("param", "get", "tunable", "gain").out == "Double value is: 1.5\n"
+    file.write_text('[nodes.tunable]\ngain = 4.0\n')
+    (one,) = call("param", "load", "tunable", str(file), "--json").json
+    assert (one["name"], one["value"]) == ("gain", 4.0)
+    for text, sentence in (
+        ("[nodes.tunable]\ngain = 5.0\nmode = 3\n", "mode: expected"),
+        ("[nodes.other]\n", "expected a table [nodes.tunable]"),
+        ("nodes = 3\n", "expected a table"),
+        ("gain: 3\n", "expected TOML as seesay param dump prints it"),
+    ):
+        file.write_text(text)
+        refused = call("param", "load", "tunable", str(file))
+        assert (refused.status, refused.out) == (2, "")
+        assert sentence in refused.err
+    assert call("param", "get", "tunable", "gain").out == "Double value is: 4.0\n"
+    assert "No such file" in call("param", "load", "tunable", str(tmp_path / "nowhere.toml")).err
+
+
 def test_lifecycle_verbs(call: Call, session: Path) -> None:
+    assert call("lifecycle", "nodes").out == "listener\nother\npainter\ntunable\n"
+    assert (call("lifecycle", "nodes", "-c").out, call("lifecycle", "nodes", "--json").json[0]) == ("4\n", "listener")
+    assert "- deactivate\n\tStart: active\n\tGoal: inactive\n" in call("lifecycle", "list", "/tunable").out
     assert call("lifecycle", "get", "tunable").out == "active (ready)\n"
     assert call("lifecycle", "set", "tunable", "deactivate").out == "Transitioning successful\n"
     assert call("lifecycle", "get", "tunable", "--json").json["state"] == "inactive"
+    assert call("lifecycle", "list", "tunable", "--json").json[0] == {"transition": "activate", "start": "inactive", "goal": "active"}
     assert call("lifecycle", "set", "tunable", "activate", "--json").json["state"] == "ready"
 
 
@@ -265,6 +324,11 @@ def test_stop_without_an_executor_is_kept(call: Call, session: Path, monkeypatch
         ("topic bw no/such", "expected one of"),
         ("topic delay a-b!", "expected one of"),
         ("topic info nothing", "expected one of"),
+        ("topic find Nothing", "type: expected one of ArmCommand"),
+        ("topic echo instruction --csv --json", "expected one of them, got both"),
+        ("service find Nothing", "type: expected one of AffordancesRequest"),
+        ("param load nobody x.toml", "node: expected one of"),
+        ("lifecycle list nobody", "node: expected one of"),
         ("topic type nothing", "expected one of"),
         ("topic pub --once instruction {text:3", "expected YAML or JSON"),
         ("topic pub --once instruction {id:&a", "YAML without anchors"),
