@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,9 +34,9 @@ def run(node: Node, config: Config) -> None:
 def _send(node: Node, config: Config) -> None:
     publishers = [node.bus.publisher(IMAGE.of(camera=name)) for name in config.cameras]
     node.ready()
-    sequence = 0
-    while not node.stop.wait(1 / config.rate_hz):
-        sequence += 1
+    sequence, due = 0, time.monotonic()
+    while not node.stop.wait(max(0.0, due - time.monotonic())):
+        sequence, due = sequence + 1, max(due + 1 / config.rate_hz, time.monotonic())
         for publisher in publishers:
             with publisher.loan(HEIGHT, WIDTH, "rgb8", Header(node.clock.now_ns(), sequence, clock=node.clock.name)) as pixels:
                 pixels[...] = sequence % 251

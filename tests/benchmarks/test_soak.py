@@ -22,8 +22,19 @@ def test_the_slope_is_that_of_the_memory() -> None:
     figures = series.figures()
     assert figures["slope_mb_h"] == pytest.approx(2, abs=0.05)
     assert figures["own_slope_mb_h"] == pytest.approx(1)
-    assert 0.01 < figures["slope_error_mb_h"] < 0.1
+    assert 1.7 < figures["slope_low_mb_h"] < 2 < figures["slope_high_mb_h"] < 2.3
+    assert figures["rss_grown_mb"] == pytest.approx(4 / 3, abs=0.1)
     assert figures["descriptors_grown"] == 1
+
+
+def test_a_minute_that_is_far_off_is_no_slope_but_growth_in_steps_is() -> None:
+    outlier, steps = Series(psutil.Process(os.getpid())), Series(psutil.Process(os.getpid()))
+    for minute in range(24):
+        outlier.samples.extend((60 * minute, 100 + 5 * (minute == 22), 50, 20))
+        steps.samples.extend((60 * minute, 100 + minute // 8, 50, 20))
+    assert outlier.figures()["slope_mb_h"] == outlier.figures()["rss_grown_mb"] == 0
+    assert steps.figures()["slope_mb_h"] > 3
+    assert steps.figures()["rss_grown_mb"] == 2
 
 
 def test_a_torn_picture_is_seen() -> None:
