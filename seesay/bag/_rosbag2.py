@@ -8,17 +8,17 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
+import yaml
 
 from seesay.bag._definitions import store, type_hash
 
 QOS_KEY = "offered_qos_profiles"   # in the metadata of a channel
 
 _VERSION = 8
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)   # in C where it can be had: the list grows with every file
 _FOREVER = {"sec": 9223372036, "nsec": 854775807}
 
 
@@ -116,7 +116,5 @@ def _information(files: Sequence[FileInfo], topics: Sequence[TopicInfo]) -> dict
 
 
 def _yaml(value: Any) -> str:
-    yaml, text = YAML(), StringIO()
-    yaml.default_flow_style, yaml.width = False, 1 << 16
-    yaml.dump(value, text)
-    return text.getvalue()
+    text: str = yaml.dump(value, Dumper=_DUMPER, sort_keys=False, default_flow_style=False, width=1 << 16)
+    return text
