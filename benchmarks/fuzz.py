@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import logging
 import os
 import random
 import re
@@ -165,6 +166,7 @@ def main() -> None:
     parser.add_argument("--engine", choices=["atheris", "plain"], default="atheris" if importlib.util.find_spec("atheris") else "plain")
     parser.add_argument("--child", default="", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    logging.getLogger("seesay").setLevel(logging.CRITICAL)
     if options.child and options.engine == "atheris":
         guided(options.targets[0], options.inputs, options.seed, Path(options.child))
     elif options.child:

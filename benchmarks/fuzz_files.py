@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 import tempfile
 import urllib.request
@@ -97,7 +96,6 @@ CALIBRATIONS = [
 
 _scratch = Path(tempfile.mkdtemp(prefix="seesay-fuzz-")) / "input"
 _memory = _scratch.with_name("memory")
-logging.getLogger("seesay").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)

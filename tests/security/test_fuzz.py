@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import tracemalloc
+from collections.abc import Iterator
 
 import pytest
 
@@ -25,7 +27,17 @@ FOUND = [
 ]  # fmt: skip
 
 # what a valid input may need; others: four times their size and 1 MB
-LARGEST = {"masks": 2 << 28, "picture": 8 << 20, "calibration": 4 << 20, "repair": 4 << 20, "skills": 4 << 20}
+LARGEST = {"masks": 2 << 27, "picture": 8 << 20, "calibration": 4 << 20, "repair": 4 << 20, "skills": 4 << 20}
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """What is said of each refused input is not kept."""
+    log = logging.getLogger("seesay")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    yield
+    log.setLevel(level)
 
 
 @pytest.mark.parametrize("name", fuzz.TARGETS)
