@@ -172,7 +172,9 @@ def _memories() -> list[bytes]:
         HEADER, "m", 16, 16, np.ones((1, 8), np.int8), np.ones(1, np.float32), np.ones(1, np.float32), np.array([[0, 0, 1, 1]], np.float32)
     )
     PictureFiles(_memory).save(Source("front", 6, 5), messages.Remembered(HEADER, embeddings))
-    return [path.read_bytes() for path in _memory.iterdir()]
+    found = [path.read_bytes() for path in _memory.iterdir()]
+    shutil.rmtree(_memory)
+    return found
 
 
 def _calibration(data: bytes) -> None:
