@@ -40,14 +40,14 @@ def _text(limit: int = 16) -> dict[str, object]:
     }
 
 
-def _vision(side: int) -> dict[str, object]:
+def _vision(side: int, patch: int = 16) -> dict[str, object]:
     return {
         "hidden_size": 48,
         "intermediate_size": 96,
         "num_hidden_layers": 4,
         "num_attention_heads": 3,
         "image_size": side,
-        "patch_size": 16,
+        "patch_size": patch,
     }
 
 
@@ -67,18 +67,20 @@ def save_owl(folder: Path, family: str = "owlvit", seed: int = 0, side: int = 64
     return folder
 
 
-def save_clipseg(folder: Path, seed: int = 0, side: int = 64, **extra: object) -> Path:
+def save_clipseg(
+    folder: Path, seed: int = 0, side: int = 64, patch: int = 16, complex_upsampling: bool = True, **extra: object
+) -> Path:
     """Save a random CLIPSeg with its tokenizer and preprocessor; `extra` goes into config.json."""
     torch.manual_seed(seed)
     config = transformers.CLIPSegConfig(
         text_config=_text(),
-        vision_config=_vision(side),
+        vision_config=_vision(side, patch),
         projection_dim=32,
         extract_layers=[0, 1, 2],
         reduce_dim=32,
         decoder_num_attention_heads=2,
         decoder_intermediate_size=64,
-        use_complex_transposed_convolution=True,
+        use_complex_transposed_convolution=complex_upsampling,
     )
     network = transformers.CLIPSegForImageSegmentation(config)
     with torch.no_grad():
