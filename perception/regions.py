@@ -195,7 +195,7 @@ def _behind(area: Area, metres: Depth) -> float:
 def _pieces(pixels: Pixels, points: Points, metres: Depth, reach: float, area: Area) -> Pixels:
     """The main piece of pixels that are joined in space, and pieces within its outline and not before it: the floor of a cup.
 
-    The main piece of a mask is the largest, of a bare box the one that fills its middle best; of a mask, large pieces stay too.
+    The main piece of a mask is the largest, of a bare box the one that fills its middle best; of a mask, large pieces beside it stay too.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -230,9 +230,10 @@ def _pieces(pixels: Pixels, points: Points, metres: Depth, reach: float, area: A
     front = cv2.erode(np.where(body, metres, np.float32(1e6)), np.ones((7, 7), np.uint8))[rows, columns]
     before = np.bincount(piece, weights=(front < 1e5) & (metres[rows, columns] < front - reach / 2))
     beside = np.bincount(piece, weights=front < 1e5)
-    good = (within > 0.7) & (before < 0.5 * np.maximum(beside, 1))
+    joins = within > 0.7
     if area.masked:
-        good |= sizes > PIECE * sizes[main]
+        joins |= sizes > PIECE * sizes[main]
+    good = joins & (before < 0.5 * np.maximum(beside, 1))
     good[main] = True
     result = np.zeros_like(pixels)
     result[pixels] = good[piece]

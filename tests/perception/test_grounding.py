@@ -284,3 +284,19 @@ def test_parts_of_a_thing_and_boxes_around_it_are_one_thing() -> None:
         assert seen.label == "bowl"
         assert miss(seen, thing) < 0.002
     assert [a.label for a in seen.alternatives] == ["plate"]
+
+
+def test_a_mask_that_spills_over_what_stands_before_the_thing() -> None:
+    things = [rc.ball("ball", 0.0, 0.0), rc.cup("cup", 0.0, -0.06)]
+    depth, ids = rc.cast(things, CAMERAS[0])
+    found, masks = rc.perfect(things, ids, CAMERAS[0])
+    ball, cup = coding.decode(masks.counts, masks.starts, masks.height, masks.width)
+    spilt = cup & (np.arange(240)[:, None] < np.flatnonzero(cup.any(axis=1))[0] + 12)
+    assert 0.3 * ball.sum() < spilt.sum() < ball.sum()
+    counts, starts = coding.encode(np.array([ball | spilt, cup & ~spilt]))
+    rows, columns = np.nonzero(ball | spilt)
+    boxes = found.boxes.copy()
+    boxes[0] = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+    image = rc.depth_image(depth, CAMERAS[0])
+    seen = place(replace(found, boxes=boxes), replace(masks, counts=counts, starts=starts), image, CAMERAS[0].info, CAMERAS[0].pose)
+    np.testing.assert_allclose(next(o for o in seen if o.label == "ball").position, things[0].centre, atol=0.004)
