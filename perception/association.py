@@ -12,16 +12,22 @@ from seesay.geometry import invert, transform_points
 from seesay.masks import encode_one
 from seesay.messages import Alternative, ArmState, Header, Object, Objects, ObjectStatus, Source
 from seesay.perception.grounding import Observation, Sights, View, depth_metres, pixels_of
+from seesay.perception.rooms import SAME_ROOM, filled, shared_room
 
 GATE = 0.05
 """Metres between two sightings of a thing that rests."""
-STRANGER_GATE = 0.02
+DRIFT = 0.15
+"""Metres a second by which a thing may move while nobody sees it."""
 AGREE = 0.02
 """Metres up to which two cameras' sightings are averaged; farther apart, the newer one holds."""
 BLEND = 0.3
 CLEARANCE = 0.015
 MISSES = 2
 """Pictures that must show a place empty before the thing is lost."""
+SURE = 5
+"""Sightings that count: so many pictures more than these must show another thing in the room of a thing before it is lost."""
+FILLED = 0.5
+"""Share of a thing's room that another takes, over which one of them may not exist."""
 FORGET_NS = 60_000_000_000
 FUSE_NS = 2_000_000_000
 GRASP = 0.06
@@ -36,12 +42,18 @@ class _Track:
     last_seen_ns: int = 0
     status: ObjectStatus = "visible"
     misses: int = 0
+    evidence: int = 0
     position: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
     covariance: NDArray[np.float64] = field(default_factory=lambda: np.eye(3))
 
     @property
     def label(self) -> str:
         return max(self.names, key=lambda name: (self.names[name], name))
+
+    @property
+    def extent(self) -> NDArray[np.float64]:
+        assert self.newest is not None
+        return self.newest.extent
 
 
 class ObjectTracker:
@@ -76,7 +88,7 @@ class ObjectTracker:
         seen = {track.id for track, _ in pairs}
         for track in self._tracks:
             if track.id not in seen and track.last_seen_ns != source.stamp_ns and view is not None:
-                self._miss(track, self._look(track, view))
+                self._miss(track, self._look(track, view), observations)
         self._tidy()
         self._sequence += 1
         newest = replace(header, stamp_ns=source.stamp_ns, sequence=self._sequence, frame_id=self.frame_id, source=source)
@@ -117,21 +129,22 @@ class ObjectTracker:
         return track
 
     def _match(self, observations: Sequence[Observation], empty: set[int]) -> list[tuple[_Track, Observation]]:
-        """First the ones that rest: nearest positions, names permitting. Then those that moved: same name, old place empty or held."""
+        """First the ones that rest: nearest positions, names permitting. Then those that moved: same name; how far, if the old place was
+        not seen empty, depends on the time since they were seen."""
         resting = [track for track in self._tracks if track.id != self._held and track.status != "lost"]
         pairs = _assign(resting, observations, _resting_cost)
         used = {track.id for track, _ in pairs}
         left = [o for o in observations if all(o is not other for _, other in pairs)]
         free = [track for track in self._tracks if track.id not in used]
-        gone = [track for track in free if track.id in empty or track.misses or track.status in ("lost", "held")]
-        return pairs + _assign(gone, left, _moved_cost)
+        gone = {track.id for track in free if track.id in empty or track.misses or track.status in ("lost", "held")}
+        return pairs + _assign(free, left, lambda track, observation: _moved_cost(track, observation, track.id in gone))
 
     def _see(self, track: _Track, observation: Observation) -> None:
         previous = track.newest
         if previous is None or observation.source.stamp_ns >= previous.source.stamp_ns:
             track.newest = observation
         track.last_seen_ns = max(track.last_seen_ns, observation.source.stamp_ns)
-        track.misses, track.status = 0, "visible"
+        track.misses, track.status, track.evidence = 0, "visible", min(max(track.evidence, 0) + 1, SURE)
         if track.id == self._held:
             track.status = "held"
         scores = {observation.label: observation.score} | {a.label: a.score for a in observation.alternatives}
@@ -143,7 +156,7 @@ class ObjectTracker:
         track.sightings[observation.source.camera] = observation
         _fuse(track)
 
-    def _miss(self, track: _Track, looks: str) -> None:
+    def _miss(self, track: _Track, looks: str, observations: Sequence[Observation]) -> None:
         if track.id == self._held or track.status == "lost":
             return
         if looks == "hidden":
@@ -153,6 +166,9 @@ class ObjectTracker:
             track.status = "lost" if track.misses >= MISSES else track.status
         elif looks == "there":
             track.misses = 0
+            if any(filled(track, other) > FILLED for other in observations):
+                track.evidence -= 1
+                track.status = "lost" if track.evidence < 0 else track.status
 
     def _look(self, track: _Track, view: View) -> str:
         """What a view shows at a track's foot: "outside" of the picture, "hidden", "empty" (its support) or "there" (something)."""
@@ -212,17 +228,18 @@ def _resting_cost(track: _Track, observation: Observation) -> float:
     distance = float(np.linalg.norm(track.position - observation.position))
     if observation.label == track.label:
         return distance / GATE
+    room = shared_room(track, observation)
+    return 1 - room / 2 if room > SAME_ROOM else np.inf
+
+
+def _moved_cost(track: _Track, observation: Observation, gone: bool) -> float:
+    distance = float(np.linalg.norm(track.position - observation.position))
+    unseen_s = max(0.0, (observation.source.stamp_ns - track.last_seen_ns) * 1e-9)
+    near = distance < GATE + DRIFT * unseen_s
+    if observation.label == track.label and (gone or near):
+        return distance / 10
     known = observation.label in track.names or any(a.label == track.label for a in observation.alternatives)
-    assert track.newest is not None
-    ratio = (observation.extent + 0.01) / (track.newest.extent + 0.01)
-    alike = bool(((ratio > 0.6) & (ratio < 1.7)).all())
-    return 0.5 + distance / STRANGER_GATE * (0.5 if known else 0.7) if alike else np.inf
-
-
-def _moved_cost(track: _Track, observation: Observation) -> float:
-    if observation.label != track.label:
-        return np.inf
-    return float(np.linalg.norm(track.position - observation.position)) / 10
+    return 0.5 + distance / 10 if known and near else np.inf
 
 
 def _assign(

@@ -12,6 +12,7 @@ from seesay.geometry import project, unproject
 from seesay.messages import Alternative, Bearing, CameraInfo, Detections, Embeddings, Image, Masks, Source
 from seesay.perception import regions
 from seesay.perception.noise import RGBD, Noise
+from seesay.perception.rooms import SAME_ROOM, SAME_ROOM_SAME_NAME, shared_room
 from seesay.perception.shape import Solid, fit, fit_flat
 from seesay.perception.things import Thing, mask_of, merge
 
@@ -21,8 +22,6 @@ SAME_PIXEL = 2.0
 LEAST_PIXELS = 8
 LEAST_SHARE = 0.5
 """A thing of whose pixels fewer than this share have depth is not seen whole."""
-SAME_ROOM, SAME_ROOM_SAME_NAME = 0.4, 0.2
-"""Share of their common room over which two observations are one thing; a block in a bowl shares up to 0.2 with it."""
 
 
 @dataclass(frozen=True)
@@ -254,14 +253,6 @@ def _distinct(observations: list[Observation]) -> list[Observation]:
         else:
             kept.append(candidate)
     return kept
-
-
-def shared_room(a: Observation, b: Observation) -> float:
-    """Intersection over union of the bounding boxes of two observations in space, in [0, 1]; flat things count as 1 cm high."""
-    size_a, size_b = np.maximum(a.extent, 0.01), np.maximum(b.extent, 0.01)
-    sides = np.minimum(a.position + size_a / 2, b.position + size_b / 2) - np.maximum(a.position - size_a / 2, b.position - size_b / 2)
-    common = float(np.prod(np.clip(sides, 0, None)))
-    return common / (float(np.prod(size_a)) + float(np.prod(size_b)) - common)
 
 
 def _joined(best: Observation, other: Observation) -> tuple[Alternative, ...]:

@@ -162,6 +162,47 @@ def test_a_wrong_name_once_does_not_rename() -> None:
     assert [(o.id, o.label) for o in renamed.objects] == [(first.objects[0].id, "orange block")]
 
 
+def test_a_wrong_name_from_another_side_is_one_more_name_of_what_stands_there() -> None:
+    watcher = Watcher()
+    first = watcher.look([RED], FRONT)
+    again = watcher.look([replace(RED, name="orange block", at=(-0.1, 0.016, 0.0))], SIDE)
+    assert [(o.id, o.label) for o in again.objects] == [(o.id, o.label) for o in first.objects]
+
+
+def test_what_moved_under_cover_keeps_its_identity_though_its_old_place_is_not_seen() -> None:
+    watcher = Watcher()
+    first = by_label(watcher.look([RED, BLUE]))
+    board = rc.block("board", -0.057, -0.153, edge=0.08, z=0.3)
+    for _ in range(4):
+        hidden = watcher.look([RED, BLUE, board], without=("board",))
+    assert by_label(hidden)["red block"] == (first["red block"][0], "occluded")
+    moved = replace(RED, at=(-0.212, 0.0, 0.0))
+    assert by_label(watcher.look([moved, BLUE, board], without=("board",))) == first
+
+
+def test_a_false_sighting_in_the_room_of_a_thing_does_not_last() -> None:
+    watcher = Watcher()
+    things = [BLUE, rc.can("red can", -0.1, 0.0)]
+    seen = watcher.look(things)
+    depth, ids = rc.cast(things, FRONT)
+    found, masks = rc.perfect(things, ids, FRONT, watcher.now)
+    sights = ground(found, masks, rc.depth_image(depth, FRONT, watcher.now), FRONT.info, FRONT.pose)
+    can = next(o for o in sights.observations if o.label == "red can")
+    false = replace(can, label="red ball", position=can.position + np.array([0.012, 0, 0.02]), extent=np.full(3, 0.04))
+    wrong = watcher.tracker.update(Sights([false], []), seen.header)
+    assert by_label(wrong)["red ball"][1] == "visible"
+    objects = watcher.look(things, FRONT, SIDE, FRONT)
+    assert by_label(objects) == by_label(seen) | {"red ball": (by_label(wrong)["red ball"][0], "lost")}
+
+
+def test_a_block_in_a_bowl_outlives_missed_sightings() -> None:
+    watcher = Watcher()
+    things = [BOWL, replace(RED, at=(0.11, -0.05, 0.0045))]
+    before = by_label(watcher.look(things, FRONT, SIDE, FRONT))
+    assert len(before) == 2
+    assert by_label(watcher.look(things, SIDE, FRONT, SIDE, without=("red block",))) == before
+
+
 def test_reset_never_uses_an_id_again() -> None:
     watcher = Watcher()
     before = {o.id for o in watcher.look([RED, BLUE]).objects}
