@@ -9,13 +9,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from seesay._health import Health, Stats
+from seesay._received import Item, Received
 from seesay._ring import SlotView
 from seesay._terms import Terms, compare
-from seesay.codec import Envelope, Part, decode
+from seesay.codec import Envelope, Part
 from seesay.errors import WireError
 from seesay.topics import Keep, Topic
 
@@ -25,51 +25,6 @@ _log = logging.getLogger(__name__)
 
 _FEW = 8   # to take over more mailboxes from the transport costs more than waking a thread
 _LONG_S = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Received(Generic[M]):
-    """A message with its publisher (node name), the publisher's sequence number, and both ends' CLOCK_MONOTONIC in nanoseconds."""
-
-    message: M
-    publisher: str
-    sequence: int
-    sent_ns: int
-    received_ns: int
-    _place: SlotView | None = None
-
-    def intact(self) -> bool:
-        """Whether what was read so far of a message taken with `view=True` is what was sent; ask after reading. True for a copy."""
-        return self._place is None or self._place.intact()
-
-
-class _Item(Generic[M]):
-    """What lies in a mailbox: a message, or where to find its pixels in a publisher's memory."""
-
-    __slots__ = ("_opened", "_place", "_received_ns", "_type", "head")
-
-    def __init__(self, type_: type[M], head: Envelope, buffers: Sequence[Part], place: SlotView | None) -> None:
-        self.head = head
-        self._type = type_
-        self._place = place
-        self._received_ns = time.monotonic_ns()
-        self._opened = self._receive(decode([head.header, *buffers], type_)) if place is None else None
-
-    def open(self, view: bool = False) -> Received[M] | None:
-        """Return the message, with a copy of its pixels unless `view`; None if they have been written over. Raises WireError."""
-        if self._opened is not None or self._place is None:
-            return self._opened
-        if view:
-            message = decode([self.head.header, *self._place.parts()], self._type, views=True)
-            return self._receive(message, self._place) if self._place.intact() else None
-        copy = self._place.copy()
-        if copy is not None:
-            self._opened = self._receive(decode([self.head.header, *copy], self._type))
-        return self._opened
-
-    def _receive(self, message: M, place: SlotView | None = None) -> Received[M]:
-        head = self.head
-        return Received(message, head.node, head.sequence, head.sent_ns, self._received_ns, place)
 
 
 class Waiter(Protocol):
@@ -100,8 +55,8 @@ class Subscriber(Generic[M]):
         self.differences: dict[str, str] = {}
         self.gate = gate
         self.depth = 1 if (keep or topic.keep) == "latest" else (depth or topic.depth)
-        self._unread: deque[_Item[M]] = deque(maxlen=self.depth)
-        self._newest: _Item[M] | None = None
+        self._unread: deque[Item[M]] = deque(maxlen=self.depth)
+        self._newest: Item[M] | None = None
         self._health = Health(topic)
         self.waiter: Waiter | None = None
 
@@ -156,7 +111,7 @@ class Subscriber(Generic[M]):
         message of the topic.
         """
         try:
-            item = _Item(self.topic.type, head, buffers, place)
+            item = Item(self.topic.type, head, buffers, place)
             torn = self.depth > 1 and item.open() is None
         except WireError:
             self.refuse()
@@ -207,7 +162,7 @@ class Subscriber(Generic[M]):
         for words in news:
             _log.warning("topic %s: %s", self.topic.name, words)
 
-    def _next(self, end: float | None) -> _Item[M] | None:
+    def _next(self, end: float | None) -> Item[M] | None:
         """Return the oldest unread item, waiting for it."""
         while self.gate.wait_until([self], end):
             with self.gate.lock:
@@ -215,7 +170,7 @@ class Subscriber(Generic[M]):
                     return self._unread.popleft()
         return None
 
-    def _open(self, item: _Item[M], view: bool) -> Received[M] | None:
+    def _open(self, item: Item[M], view: bool) -> Received[M] | None:
         try:
             received = item.open(view)
         except WireError as error:

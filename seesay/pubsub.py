@@ -13,7 +13,8 @@ from typing import Any, Protocol, TypeVar
 
 from seesay._health import Stats
 from seesay._publisher import Publisher
-from seesay._subscriber import Gate, Received, Subscriber
+from seesay._received import Received
+from seesay._subscriber import Gate, Subscriber
 from seesay.serving import ServiceBus
 from seesay.topics import Keep, Topic
 
