@@ -35,23 +35,32 @@ def picture(seed: int = 0) -> NDArray[np.uint8]:
 
 def owlvit() -> Checkpoint:
     """owlvit-base-patch32 (the class's default configuration), with the embedded tokenizer."""
+    return owl("owlvit")
+
+
+def owl(family: str, **config: Any) -> Checkpoint:
+    """An OWL-ViT ("owlvit") or OWLv2 ("owlv2") of that configuration; what is not said is that of a base network with patches of 32."""
     import transformers
 
-    return _random(transformers.OwlViTForObjectDetection(transformers.OwlViTConfig()), "owlvit", "detector", {"size": 768})
+    v2 = family == "owlv2"
+    config_class: Any = transformers.Owlv2Config if v2 else transformers.OwlViTConfig
+    network_class: Any = transformers.Owlv2ForObjectDetection if v2 else transformers.OwlViTForObjectDetection
+    made = config_class(**config)
+    return _random(network_class(made), family, "detector", {"size": made.vision_config.image_size})
 
 
-def clipseg() -> Checkpoint:
-    """clipseg-rd64-refined: patch 16, layers 3, 6 and 9, complex upsampling, 352 x 352 pixels."""
+def clipseg(**config: Any) -> Checkpoint:
+    """clipseg-rd64-refined: patch 16, layers 3, 6 and 9, complex upsampling, 352 x 352 pixels; or another one, by what `config` says."""
     import transformers
 
     size, mean, std = 352, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
     tokenizer = load("segmenter", EMBEDDED).tokenizer
-    config = transformers.CLIPSegConfig(
-        vision_config={"patch_size": 16},
-        text_config={"eos_token_id": tokenizer.eos_token_id, "bos_token_id": tokenizer.bos_token_id},
-        use_complex_transposed_convolution=True,
-    )
-    network = transformers.CLIPSegForImageSegmentation(config)
+    base: dict[str, Any] = {
+        "vision_config": {"patch_size": 16},
+        "text_config": {"eos_token_id": tokenizer.eos_token_id, "bos_token_id": tokenizer.bos_token_id},
+        "use_complex_transposed_convolution": True,
+    }
+    network = transformers.CLIPSegForImageSegmentation(transformers.CLIPSegConfig(**base | config))
     return _random(network, "clipseg", "segmenter", {"size": size, "image_mean": mean, "image_std": std})
 
 
