@@ -38,9 +38,9 @@ def network_eyes(detector: Detector, segmenter: Segmenter, names: tuple[str, ...
 
 
 def position_errors(detector: Detector, segmenter: Segmenter, scenes: int) -> dict[str, float]:
-    """Medians in metres over all things of which at least 30 % is visible, and the share of them that got a place."""
+    """Medians in metres over all things of which at least 30 % is visible and that got a place, and the share of them that did."""
     rng = np.random.default_rng(0)
-    errors: dict[str, list[float]] = {"true_depth": [], "noisy_depth": [], "embedded": []}
+    errors: dict[str, list[float]] = {"true_depth": [], "noisy_depth": [], "embedded": [], "embedded_noisy_depth": []}
     wanted = 0
     for index in track(range(scenes), description="positions"):
         scene = random_scene(FIRST_SEED + index, "test")
@@ -48,11 +48,13 @@ def position_errors(detector: Detector, segmenter: Segmenter, scenes: int) -> di
             eyes = network_eyes(detector, segmenter, tuple(stage.things))
             for camera in CAMERAS:
                 shot = stage.look(camera)
-                depth, true = shot.view.depth, faultless(shot, str)
+                depth, true, seen = shot.view.depth, faultless(shot, str), eyes(shot)
+                measured = noisy(depth, rng)
                 wanted += sum(thing.counts for thing in shot.things)
                 errors["true_depth"] += misses(shot, *true, depth)
-                errors["noisy_depth"] += misses(shot, *true, noisy(depth, rng))
-                errors["embedded"] += misses(shot, *eyes(shot), depth)
+                errors["noisy_depth"] += misses(shot, *true, measured)
+                errors["embedded"] += misses(shot, *seen, depth)
+                errors["embedded_noisy_depth"] += misses(shot, *seen, measured)
     medians = {f"position_error_{name}_m": float(np.median(values)) for name, values in errors.items()}
     return medians | {f"placed_share_{name}": len(values) / float(wanted) for name, values in errors.items()}
 

@@ -5,7 +5,8 @@ faster-coco-eval; objects of which less than 30 % is visible are ignored. `ap50_
 evaluation-only checkpoint never met. `false_positive_rate`: share of (picture, absent name) pairs with a box over the shipped threshold.
 `recall_at_threshold`: share of objects found over it. `miou`: mean over (picture, present name) of the mask's IoU.
 `position_error_*_m`: medians of the distance between a thing's true centre and its place, of one picture each: with true boxes and masks
-and true depth, the same with a depth camera's noise, and with the networks' boxes and masks. `id_switches_per_1000_frames`: with true
+and true depth, the same with a depth camera's noise, and with the networks' boxes and masks, likewise twice; `placed_share_*`: the share of
+things that got a place at all, so that one that is missed costs something. `id_switches_per_1000_frames`: with true
 boxes and masks under names that things share; `..._embedded`: with the networks'. `calibration_error*`: expected calibration error of
 the scores over the threshold, raw and calibrated; `reliability` holds the bins, `--svg FILE` draws them.
 """
@@ -40,6 +41,9 @@ BARS = {
     "ap50": (">=", 0.90), "ap50_unseen_pairs": (">=", 0.75), "false_positive_rate": ("<=", 0.02), "recall_at_threshold": (">=", 0.85),
     "miou": (">=", 0.80), "detector_ms": ("<=", 30.0), "n_scenes": (">=", 500),
     "position_error_true_depth_m": ("<=", 0.01), "position_error_noisy_depth_m": ("<=", 0.02),
+    "position_error_embedded_m": ("<=", 0.01), "position_error_embedded_noisy_depth_m": ("<=", 0.02),
+    "placed_share_true_depth": (">=", 0.95), "placed_share_noisy_depth": (">=", 0.95),
+    "placed_share_embedded": (">=", 0.85), "placed_share_embedded_noisy_depth": (">=", 0.85),
 }  # fmt: skip
 
 
