@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from rich.progress import track
 
+from benchmarks import full_size
 from benchmarks.accuracy_scenes import pictures
 from benchmarks.common import show
 from benchmarks.tabletop_accuracy import NAMES
@@ -34,15 +35,17 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--frames", type=int, default=600)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    show("visual memory, embedded detector", figures(options.frames), options.json, BARS)
+    full_size.placement(options.device)
+    show("visual memory, embedded detector", figures(options.frames, options.device), options.json, BARS)
 
 
-def figures(count: int) -> dict[str, Any]:
-    detector, memory = Detector.from_pretrained(), VisualMemory()
+def figures(count: int, device: str) -> dict[str, Any]:
+    detector, memory = Detector.from_pretrained(device=device), VisualMemory()
     live: dict[int, Detections] = {}
     depth, words = depth_of(240, 320), PromptSet(Header(0), 0, NAMES)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from typing import Any
 import numpy as np
 from rich.progress import track
 
+from benchmarks import full_size
 from benchmarks.common import show
 from seesay import topics
 from seesay.bus import Bus, Subscriber, make_session_directory
@@ -44,26 +46,30 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="of each of the three counts")
     parser.add_argument("--rate-hz", type=float, default=5.0, help="of each camera: together below what the engine can do")
     parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=2, help="of the detector")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--camera", default="", help=argparse.SUPPRESS)
     parser.add_argument("--session", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.camera:
         send(options.session, options.camera, options.rate_hz)
-    else:
-        show("four cameras, one of which stops", figures(options.seconds, options.rate_hz, options.batch), options.json, BARS)
+        return
+    full_size.placement(options.device)
+    found = figures(options.seconds, options.rate_hz, options.batch, options.device, options.threads)
+    show("four cameras, one of which stops", found, options.json, BARS)
 
 
-def figures(seconds: float, rate_hz: float, batch: int) -> dict[str, Any]:
+def figures(seconds: float, rate_hz: float, batch: int, device: str, threads: int) -> dict[str, Any]:
     """Rates of answers per camera and their ratios."""
     session = make_session_directory()
-    detector = json.dumps({"cameras": CAMERAS, "batch": batch})
+    detector = json.dumps({"cameras": CAMERAS, "batch": batch, "device": device})
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, session)
         bus = stack.enter_context(Bus(session, "benchmark"))
         bus.publisher(topics.PROMPTS).send(PromptSet(Header(0), 1, ("a red block", "a green bowl")))
         answers = bus.subscriber(topics.DETECTIONS, depth=256)
-        stack.enter_context(_process("seesay.nodes.runtime", "detector", "--session", str(session), "--config", detector))
+        stack.enter_context(_process("seesay.nodes.runtime", "detector", "--session", str(session), "--config", detector, threads=threads))
         cameras = {
             name: stack.enter_context(
                 _process("benchmarks.multi_camera", "--camera", name, "--session", str(session), "--rate-hz", str(rate_hz))
@@ -120,8 +126,9 @@ def _camera(found: Detections) -> str:
 
 
 @contextmanager
-def _process(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen([sys.executable, "-m", module, *arguments]) as child:
+def _process(module: str, *arguments: str, threads: int = 1) -> Iterator[subprocess.Popen[bytes]]:
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    with subprocess.Popen([sys.executable, "-m", module, *arguments], env=environment) as child:
         try:
             yield child
         finally:

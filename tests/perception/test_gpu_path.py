@@ -135,3 +135,22 @@ def test_a_gpu_gives_the_numbers_of_the_cpu(tmp_path: Path, compiled: bool) -> N
         exact, code = cpu.encode_image(tiny.picture(seed=seed)), gpu.encode_image(tiny.picture(seed=seed))
         torch.testing.assert_close(code.boxes.cpu(), exact.boxes, rtol=0, atol=1e-3)
         torch.testing.assert_close(gpu.logits(code, PROMPTS).cpu(), cpu.logits(exact, PROMPTS), rtol=1e-2, atol=1e-2)
+
+
+@needs_gpu
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_gpu_gives_the_masks_of_the_cpu(tmp_path: Path, compiled: bool) -> None:
+    folder = str(tiny.save_clipseg(tmp_path))
+    cpu, gpu = ClipSeg(load("segmenter", folder)), ClipSeg(load("segmenter", folder), Placement("cuda", compiled=compiled))
+    for seed in range(3):
+        exact, got = (model.logits(model.encode_image(tiny.picture(seed=seed)), PROMPTS).cpu() for model in (cpu, gpu))
+        torch.testing.assert_close(got, exact, rtol=1e-2, atol=1e-2 * float(exact.abs().max()))
+
+
+@needs_gpu
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("family", ["owlvit", "owlv2", "clipseg"])
+def test_pixels_made_on_a_gpu_are_those_of_the_cpu(family: str, size: tuple[int, int]) -> None:
+    preprocess, rgb = Preprocess.from_config(family, {"size": 64}), tiny.picture(*size)
+    pixels = DevicePixels(preprocess, "cuda")([rgb])[0].cpu().numpy()
+    assert np.abs((pixels - preprocess(rgb)) * np.array(preprocess.std, np.float32)[:, None, None]).max() <= 1 / 255 + 1e-5
