@@ -7,10 +7,11 @@ from seesay.perception.grounding import Observation, Sights, View, ground
 from seesay.perception.noise import Noise
 from seesay.perception.pictures import to_rgb
 from seesay.perception.pipeline import Glimpse, Perceiver
+from seesay.perception.prompts import CLIP_TEMPLATES
 from seesay.perception.segmenter import Segmenter
 from seesay.perception.sources import open_source
 
 __all__ = [
-    "AnyDetector", "AnySegmenter", "Detector", "Glimpse", "Noise", "ObjectTracker", "Observation", "Perceiver", "Segmenter", "Sights",
-    "View", "ground", "open_detector", "open_segmenter", "open_source", "to_rgb",
+    "CLIP_TEMPLATES", "AnyDetector", "AnySegmenter", "Detector", "Glimpse", "Noise", "ObjectTracker", "Observation", "Perceiver",
+    "Segmenter", "Sights", "View", "ground", "open_detector", "open_segmenter", "open_source", "to_rgb",
 ]  # fmt: skip

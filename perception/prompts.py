@@ -8,6 +8,12 @@ from seesay.errors import PromptError
 from seesay.messages import Prompt
 from seesay.perception.trees import plant
 
+CLIP_TEMPLATES = (
+    "itap of a {}.", "a bad photo of the {}.", "a origami {}.", "a photo of the large {}.", "a {} in a video game.", "art of the {}.",
+    "a photo of the small {}.",
+)  # fmt: skip
+"""The seven templates of CLIP's authors that work best together, with which OWL-ViT's evaluate: `Prompt("mug", CLIP_TEMPLATES)`."""
+
 _OPENINGS = ("a photo of a ", "a photo of an ", "a photo of the ", "this ", "the ", "an ", "a ")
 
 

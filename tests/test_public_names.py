@@ -9,8 +9,8 @@ from seesay.nodes.runtime import node_names
 PUBLIC = {
     "seesay": ["__version__"],
     "seesay.perception": [
-        "AnyDetector", "AnySegmenter", "Detector", "Glimpse", "Noise", "ObjectTracker", "Observation", "Perceiver", "Segmenter", "Sights",
-        "View", "ground", "open_detector", "open_segmenter", "open_source", "to_rgb",
+        "CLIP_TEMPLATES", "AnyDetector", "AnySegmenter", "Detector", "Glimpse", "Noise", "ObjectTracker", "Observation", "Perceiver",
+        "Segmenter", "Sights", "View", "ground", "open_detector", "open_segmenter", "open_source", "to_rgb",
     ],
 }
 
