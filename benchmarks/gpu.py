@@ -45,7 +45,7 @@ def figures(device: str, dtype: Dtype, repeats: int) -> dict[str, Any]:
     ids = checkpoint.tokenizer(list(PROMPTS), padding="max_length", max_length=16, return_tensors="pt")["input_ids"].to(device)
     pixels = torch.zeros(BATCH, 3, 768, 768, device=device, dtype=getattr(torch, dtype))
     owl = Owl(checkpoint, full_size.placement(device, dtype, compiled=True))
-    compiled: Any = torch.compile(hf)
+    compiled: Any = torch.compile(hf, dynamic=False)   # once for each size of batch
 
     def ours(count: int) -> Callable[[], object]:
         return lambda: torch.stack([owl.logits(code, PROMPTS) for code in owl.encode_images([rgb] * count)]).cpu()
