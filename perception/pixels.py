@@ -63,7 +63,14 @@ class DevicePixels:
 
         height, width = self._preprocess.height, self._preprocess.width
         across, down = self._preprocess.span(*picture.shape[1:])
-        resized = self._one_pass(self._one_pass(picture[None], 3, width / across), 2, height / down)[0] / 255
+        passes = [(3, width / across), (2, height / down)]
+        fewer_columns, fewer_rows = (picture.shape[axis - 1] * (1 - scale) for axis, scale in passes)
+        if fewer_rows > max(0.0, 2 * fewer_columns) + 1e-6:
+            passes.reverse()   # as Pillow does since version 13
+        resized = picture[None]
+        for axis, scale in passes:
+            resized = self._one_pass(resized, axis, scale)
+        resized = resized[0] / 255
         if resized.shape[1:] == (height, width):
             return resized
         canvas = torch.zeros(3, height, width, device=self._device)

@@ -147,7 +147,7 @@ def test_a_segmenter_brings_the_masks_of_each_picture_of_a_batch_to_its_own_size
         assert 0 < drawn.mean() < 1
 
 
-@pytest.mark.parametrize("size", [(64, 64), (96, 128), (201, 303), (40, 57), (31, 303), (480, 640)])
+@pytest.mark.parametrize("size", [(64, 64), (96, 128), (128, 96), (201, 303), (40, 57), (31, 303), (303, 31), (303, 97), (480, 640)])
 @pytest.mark.parametrize("kind", PROCESSORS)
 def test_pixels_are_those_of_the_processor(kind: str, size: tuple[int, int]) -> None:
     """Both of the CPU's way and of the device's, to 1/255 of the range of values, for the sharpest picture there is."""
