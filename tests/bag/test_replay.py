@@ -46,7 +46,7 @@ def look(count: int) -> list[View]:
 
 
 class Heard:
-    """What the nodes say, by the stamp of the picture that it is about."""
+    """What the nodes say, by the stamp of its picture; the planner's one decision may be about an earlier or a later picture."""
 
     def __init__(self, bus: Bus) -> None:
         self._inputs: list[Subscriber[Any]] = [
@@ -66,8 +66,9 @@ class Heard:
             ready = self._bus.wait(self._inputs, LONG)
             assert ready, f"no {kind.__name__} came"
             for received in (received for mailbox in ready for received in mailbox.take_all()):
-                message = received.message
-                self.lap[type(message), message.header.source.stamp_ns if message.header.source else message.header.stamp_ns] = message
+                message, header = received.message, received.message.header
+                about = 0 if isinstance(message, PlanStep) else header.source.stamp_ns if header.source else header.stamp_ns
+                self.lap[type(message), about] = message
         return found[0]
 
 

@@ -28,8 +28,7 @@ TEXT = "put the red block in the green bowl"
 class Around:
     """A planner's tasks, and what an executor and a person see of them."""
 
-    def __init__(self, planner: MemoryBus) -> None:
-        other = planner.join("other")
+    def __init__(self, planner: MemoryBus, other: MemoryBus) -> None:
         self.clock = ManualClock(10 * S)
         self.goals, self.cancels = other.subscriber(topics.SKILL_GOAL), other.subscriber(topics.SKILL_CANCEL)
         self.ends = other.subscriber(topics.TASK_RESULT)
@@ -68,8 +67,8 @@ class Around:
 
 @pytest.fixture
 def around() -> Iterator[Around]:
-    with MemoryBus("planner") as planner:
-        yield Around(planner)
+    with MemoryBus("planner") as planner, planner.join("other") as other:
+        yield Around(planner, other)
 
 
 def test_a_new_instruction_waits_for_the_end_of_the_old_goal(around: Around) -> None:
