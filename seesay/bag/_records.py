@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
+from collections import defaultdict
 from collections.abc import Iterator
 from io import BufferedReader, BytesIO
 from pathlib import Path
@@ -20,8 +21,8 @@ import zstandard
 from mcap.data_stream import ReadDataStream
 from mcap.exceptions import McapError
 from mcap.opcode import Opcode
-from mcap.reader import SeekingReader
-from mcap.records import Attachment, Channel, Header, McapRecord, Message, Metadata, Schema, Statistics
+from mcap.records import Attachment, Channel, Footer, Header, McapRecord, Message, Metadata, MetadataIndex, Schema, Statistics
+from mcap.stream_reader import StreamReader
 
 from seesay.errors import BagError
 
@@ -33,6 +34,7 @@ _HEAD = struct.Struct("<BQ")
 _CHUNK = struct.Struct("<QQQII")   # first and last time, size, CRC-32, length of the name of the compression
 _LENGTH = struct.Struct("<Q")
 _MESSAGE = struct.Struct("<HIQQ")
+_FOOTER_BYTES = _HEAD.size + 8 + 8 + 4
 
 
 _DAMAGED = (McapError, ValueError, OverflowError, EOFError, RuntimeError, struct.error)
@@ -74,15 +76,29 @@ def read_summary(path: Path) -> Index | None:
     """Return the index at the end of a file; None if it has none, because it is cut off or damaged."""
     try:
         with open(path, "rb") as file:
-            reader = SeekingReader(cast(BinaryIO, _Bounded(file)), record_size_limit=MAX_RECORD_BYTES)
-            summary = reader.get_summary()
-            if summary is None or summary.statistics is None:
+            footer = next(_records_from(file, -_FOOTER_BYTES - len(MAGIC), os.SEEK_END), None)
+            if not isinstance(footer, Footer) or not footer.summary_start:
                 return None
-            if any(channel.schema_id not in summary.schemas for channel in summary.channels.values()):
+            found: dict[type, list[Any]] = defaultdict(list)
+            for record in _records_from(file, footer.summary_start):
+                if isinstance(record, Footer):
+                    break
+                found[type(record)].append(record)
+            schemas, channels = ({record.id: record for record in found[kind]} for kind in (Schema, Channel))
+            metadata = [next(_records_from(file, place.offset), None) for place in found[MetadataIndex]]
+            if not found[Statistics] or not all(isinstance(record, Metadata) for record in metadata):
                 return None
-            return Index(summary.schemas, summary.channels, summary.statistics, list(reader.iter_metadata()))
+            if any(channel.schema_id not in schemas for channel in channels.values()):
+                return None
+            return Index(schemas, channels, found[Statistics][-1], cast(list[Metadata], metadata))
     except (*_DAMAGED, KeyError, OSError):
         return None
+
+
+def _records_from(file: BufferedReader, place: int, whence: int = os.SEEK_SET) -> Iterator[McapRecord]:
+    """The records from a place on; chunks stay as they are, for how large they become is what a file says."""
+    file.seek(place, whence)
+    return StreamReader(cast(BinaryIO, _Bounded(file)), skip_magic=True, emit_chunks=True, record_size_limit=MAX_RECORD_BYTES).records
 
 
 class Records:

@@ -7,6 +7,7 @@ import os
 import resource
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mcap.opcode import Opcode
+from mcap.writer import CompressionType, Writer
 from rosbags.rosbag2 import Reader
 
 from seesay.bag.reader import BagReader
@@ -237,3 +240,22 @@ def test_damaged_files_are_read_up_to_the_damage(whole: Path, tmp_path_factory: 
     images = [message for message in found if isinstance(message, Image)]
     for number, image in enumerate(images, 1):
         np.testing.assert_array_equal(image.data, picture(number).data)
+
+
+def test_an_index_that_leads_to_a_damaged_chunk(tmp_path: Path) -> None:
+    """What stands where the index should be is not decompressed: how large that becomes is what the file says."""
+    path = tmp_path / "odd.mcap"
+    with open(path, "wb") as output:
+        writer = Writer(output, 1 << 20, CompressionType.ZSTD)
+        writer.start("ros2")
+        number = writer.register_channel("/x", "cdr", writer.register_schema("std_msgs/msg/String", "ros2msg", b"string data"))
+        for stamp in range(100):
+            writer.add_message(number, stamp, bytes(100), stamp, stamp)
+        writer.finish()
+    data = bytearray(path.read_bytes())
+    chunk = data.index(b"zstd") - 41   # opcode, length, two times, size, CRC-32 and the length of "zstd" come before
+    assert data[chunk] == Opcode.CHUNK
+    data[chunk + 70] ^= 0xFF
+    struct.pack_into("<Q", data, len(data) - 28, chunk)   # where the footer says that the index begins
+    path.write_bytes(data)
+    assert BagReader(path).info().messages in (0, 100)
