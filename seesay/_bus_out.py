@@ -14,7 +14,7 @@ import zmq
 
 from seesay import _ring
 from seesay._bus_data import RING_BYTES, Socket, configure, prefix_of, send
-from seesay._bus_fds import RingServer
+from seesay._bus_fds import SUFFIX, RingServer
 from seesay._publisher import Publisher
 from seesay._ring import RingWriter, Slot
 from seesay._terms import Terms
@@ -136,9 +136,9 @@ class Outlet:
                 self._ring.close()
 
     def unlink(self) -> None:
-        """Once the context has ended: free the name."""
-        self._path.unlink(missing_ok=True)
-        self._path.with_name(f"{self._path.name}.lock").unlink(missing_ok=True)
+        """Once the context has ended: free the name, of a ring's socket too that one who was killed has left under it."""
+        for suffix in ("", SUFFIX, ".lock"):
+            self._path.with_name(f"{self._path.name}{suffix}").unlink(missing_ok=True)
         os.close(self._lock_file)
 
     def _reserve(self, size: int) -> Slot | None:

@@ -70,6 +70,17 @@ def test_a_killed_publisher_comes_back_with_new_data_only(session: Path, start: 
         assert list(session.iterdir()) == []
 
 
+def test_a_successor_without_pictures_leaves_nothing_of_the_one_that_was_killed(session: Path, start: Start) -> None:
+    process = start(1)
+    with Bus(session, "detector") as bus:
+        assert bus.subscriber(FRONT).take(LONG) is not None
+    process.kill()
+    process.wait()
+    with Bus(session, "camera") as heir:
+        heir.publisher(FRONT)
+    assert list(session.glob("camera.front.image~*")) == []
+
+
 def test_what_a_killed_process_leaves_is_removed_and_a_successor_keeps_its_own(session: Path, start: Start) -> None:
     """Others sweep all the time while a node with the name of the dead one comes and goes."""
     process = start(1)
