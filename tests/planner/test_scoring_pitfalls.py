@@ -79,6 +79,15 @@ def test_the_longer_of_two_phrases_can_win(bigrams: TransformersScorer) -> None:
     assert best_of(bigrams, "find the ", ["coke", "coke can"], [0.0, 0.0], ".").index == 1
 
 
+def test_done_with_and_without_a_full_stop(bigrams: TransformersScorer) -> None:
+    """After `done` the terminator `find` cannot follow at once, so `done.` wins; without a terminator the shorter is never beaten."""
+    assert bigrams.score("done . ", ["done", "done."], "")[0] >= bigrams.score("done . ", ["done", "done."], "")[1]
+    bare, stopped = bigrams.score("done . ", ["done", "done."], " find")
+    assert bare < -10
+    assert stopped == pytest.approx(math.log(0.5 * 0.5), abs=1e-4)
+    assert best_of(bigrams, "done . ", ["done", "done."], [0.0, 0.0], " find").index == 1
+
+
 def test_all_whole_phrases_share_one_probability(bigrams: TransformersScorer) -> None:
     """All phrases of up to four words that end in the terminator: none is counted twice, so that they sum to 1 at most."""
     phrases = [" ".join(words) for length in range(1, 5) for words in itertools.product(BIGRAM_WORDS[3:], repeat=length)]
@@ -181,6 +190,30 @@ def test_three_steps_and_a_new_instruction_forward_only_what_is_new(scorer: Tran
         grown = len(scorer.tokenise(context, PHRASES, ".")[0][0]) - length
         length += grown
         assert scorer.tokens_forwarded - before - naive - own < grown
+
+
+@pytest.fixture(scope="module")
+def naive() -> dict[str, list[float]]:
+    """Scores by full forward passes, by context."""
+    return {}
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 256])
+@pytest.mark.parametrize("tree", [True, False])
+@pytest.mark.parametrize("start", [SHORT, LONG])
+def test_every_way_over_three_steps(
+    gemma: Any, tokenizer: Any, naive: dict[str, list[float]], monkeypatch: pytest.MonkeyPatch, start: str, tree: bool, size: int
+) -> None:
+    """Trees in blocks of so many tokens, batches of so many phrases, another order each time, below and beyond the window."""
+    monkeypatch.setattr("seesay.planner.tree.BLOCK", size)
+    ways, context = TransformersScorer(gemma, tokenizer, tree=tree), start
+    for step, phrases in enumerate((PHRASES, PHRASES[::-1], PHRASES[4:] + PHRASES[:4]), start=2):
+        texts, cut = ways.tokenise(context, phrases, ".")
+        monkeypatch.setattr("seesay.planner.transformers_scorer.MOST_POSITIONS", size * (max(map(len, texts)) - cut))
+        if context not in naive:
+            naive[context] = ways.score_naive(context, phrases, ".")
+        assert close(ways.score(context, phrases, "."), naive[context])
+        context += f"{phrases[0]} {step}. "
 
 
 def test_a_failed_pass_leaves_no_half_of_itself(scorer: TransformersScorer, monkeypatch: pytest.MonkeyPatch) -> None:
