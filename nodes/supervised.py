@@ -23,6 +23,7 @@ _log = logging.getLogger(__name__)
 
 BACKOFF_S = 1.0
 BACKOFF_MAX_S = 30.0
+_END_BYTES = 4096
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -148,7 +149,12 @@ def _cause(code: int) -> str:
 
 
 def _last_line(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.exists() else []
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _END_BYTES))
+            lines = file.read(_END_BYTES).decode(errors="replace").strip().splitlines()
+    except FileNotFoundError:
+        lines = []
     return lines[-1][-500:] if lines else "no output"
 
 

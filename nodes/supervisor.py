@@ -22,7 +22,7 @@ from seesay.topics import LAUNCH_STATUS, NODE_STATUS
 
 _log = logging.getLogger(__name__)
 
-STOP_S = 3.0
+STOP_S = 1.9
 LOOK_S = 0.05
 TELL_S = 1.0
 
@@ -85,7 +85,10 @@ class Supervisor:
             return [child.status for child in self._children.values()]
 
     def stop(self) -> None:
-        """Ask all nodes to stop, wait, kill what remains. May be called twice; a second Ctrl-C while it waits kills at once."""
+        """Ask all nodes to stop, and kill what remains, so that all are gone within 2 s.
+
+        May be called twice; a second Ctrl-C while it waits kills at once.
+        """
         self._stop.set()
         while self._thread is not None and self._thread.is_alive():
             try:

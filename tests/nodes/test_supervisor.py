@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +17,11 @@ import pytest
 from seesay.bus import Bus
 from seesay.config import Launch, NodeSpec
 from seesay.errors import BusError, ConfigError, UserError
-from seesay.nodes.supervisor import Supervisor
+from seesay.nodes.supervisor import LOOK_S, STOP_S, Supervisor
 from seesay.topics import INSTRUCTION, LAUNCH_STATUS, NODE_STATUS
 
 LONG = 60.0
+BUSY_S = 10.0
 TALKER = NodeSpec("talker", "sample_nodes.talker", threads=1, parameters={"word": "salut"})
 Gone = Callable[[list[int]], bool]
 
@@ -173,6 +175,27 @@ def test_a_deaf_node_and_its_children_are_ended_by_force(session: Path, gone: Go
         supervisor.wait_ready(LONG)
         node = supervisor.nodes()[0]
     assert gone([node.pid, int(node.message)])
+
+
+def test_what_takes_no_signal_is_killed_within_the_promised_two_seconds(session: Path, gone: Gone) -> None:
+    with Supervisor(launch(TALKER, replace(TALKER, name="other")), session) as supervisor:
+        supervisor.wait_ready(LONG)
+        frozen, other = (node.pid for node in supervisor.nodes())
+        os.kill(frozen, signal.SIGSTOP)
+        begun = time.monotonic()
+        supervisor.stop()
+        took_s = time.monotonic() - begun
+    assert gone([frozen, other])
+    assert STOP_S + LOOK_S <= 2
+    assert STOP_S <= took_s < 2 + BUSY_S
+
+
+def test_the_end_of_a_long_log_is_read_without_the_rest(session: Path) -> None:
+    (session / "logs").mkdir()
+    with (session / "logs" / "difficult.log").open("wb") as log:
+        log.truncate(1 << 40)
+    with Supervisor(launch(difficult("crash", max_restarts=0)), session) as supervisor:
+        assert "with exit status 7" in until_failed(supervisor)
 
 
 def test_wrong_parameters_are_found_before_anything_starts(session: Path) -> None:
