@@ -38,6 +38,7 @@ from seesay.messages import Header, Instruction, PlanStep
 from seesay.planner.affordance import AffordanceModel
 from seesay.planner.language import LanguageScorer
 from seesay.planner.lengths import Length, LengthScorer
+from seesay.planner.pursuit import agenda_of
 from seesay.planner.saycan import Mode, SayCan
 from seesay.planner.skills import DONE, Library, load_library
 from seesay.planner.transformers_scorer import TransformersScorer
@@ -53,6 +54,8 @@ CONDITIONS: dict[str, tuple[Mode | None, Eyes, Length]] = {
     "combined": ("combined", "noisy", "pmi"),
     "language_only": ("language_only", "noisy", "pmi"),
     "language_sum": ("language_only", "noisy", "sum"),
+    "unread": ("combined", "noisy", "pmi"),
+    "language_unread": ("language_only", "noisy", "pmi"),
     "affordance_only": ("affordance_only", "noisy", "pmi"),
     "oracle_perception": ("combined", "oracle", "pmi"),
     "foreign_affordance": ("combined", "foreign", "pmi"),
@@ -96,6 +99,7 @@ def evaluate(scenes: Sequence[KitchenScene], library: Library, scorer: LanguageS
 def chooser(condition: str, library: Library, scorer: LanguageScorer) -> Choose:
     """How a condition chooses the next step."""
     mode, _, length = CONDITIONS[condition]
+    reads = "unread" not in condition
     if mode is None:
         return _keywords
     saycan = SayCan(library, LengthScorer(scorer, length), mode=mode, affordances=AffordanceModel(unseen=UNSEEN))
@@ -103,10 +107,16 @@ def chooser(condition: str, library: Library, scorer: LanguageScorer) -> Choose:
     def decide(episode: Episode) -> PlanStep:
         now = episode.kitchen.time_ns
         order = Instruction(Header(now, clock="sim"), episode.scene.id, episode.scene.instruction)
-        return saycan.decide(order, episode.history, episode.look(), now, episode.body.arm_state())
+        seen = episode.look()
+        if reads and not episode.history:
+            episode.agenda = agenda_of(episode.scene.instruction, library)
+        subtask = episode.agenda.next(seen) if episode.agenda else None
+        return saycan.decide(order, episode.history, seen, now, episode.body.arm_state(), subtask)
 
     def best(episode: Episode) -> str | None:
         step = decide(episode)
+        while step.choice is not None and step.candidates[step.choice].skill == DONE and episode.agenda and not episode.agenda.finish():
+            step = decide(episode)
         return None if step.choice is None else step.candidates[step.choice].phrase
 
     def likely(episode: Episode) -> str:

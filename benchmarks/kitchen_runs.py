@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import zlib
 from collections.abc import Callable, Sequence
@@ -9,7 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from seesay.messages import Objects
+from seesay.planner.agenda import Agenda
 from seesay.planner.prompt import StepRecord
+from seesay.planner.pursuit import Pursuit
 from seesay.planner.skills import DONE, Library
 from seesay.sim.kitchen import KINDS, PLACES, Kitchen, State
 from seesay.sim.kitchen_scenes import KitchenScene, fewest_steps
@@ -41,6 +44,7 @@ class Episode:
         self.scene = scene
         self.kitchen = Kitchen(scene.start())
         self.history: list[StepRecord] = []
+        self.agenda: Agenda | Pursuit | None = None
         self._other = Kitchen(foreign.start())
         self._eyes = eyes
         self._options = {option.phrase: option for option in library.candidates()}
@@ -55,6 +59,8 @@ class Episode:
         self._other.attempt(option.skill, argument)
         outcome, message = self.kitchen.attempt(option.skill, argument)
         self.history.append(StepRecord(phrase, outcome == "succeeded", message))
+        if self.agenda:
+            self.agenda.record(self.history[-1])
 
     def look(self) -> Objects:
         """The things of the whole kitchen as the condition's eyes have them."""
@@ -106,7 +112,9 @@ def next_steps(scene: KitchenScene, foreign: KitchenScene, eyes: Eyes, library: 
     right = []
     for number, step in enumerate(plan):
         good = {other[number] for other in scene.plans if len(other) > number and other[:number] == plan[:number]}
+        agenda = copy.deepcopy(episode.agenda)
         right.append(choose(episode) in good)
+        episode.agenda = agenda   # what was chosen is not done
         if not episode.is_done(step):
             episode.attempt(step)
     return right

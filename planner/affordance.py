@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,10 @@ class Affordance:
     probability: float
     reasons: tuple[str, ...] = ()
     evidence_ns: int | None = None
+
+    def lowered(self, factor: float, reason: str | None) -> Affordance:
+        """The same times a factor, where there is a reason."""
+        return self if reason is None else replace(self, probability=factor * self.probability, reasons=(*self.reasons, reason))
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from seesay.messages import Objects
 from seesay.planner.expansion import Unseen, expand
@@ -21,16 +21,21 @@ SIGHTINGS = 2
 @dataclass(frozen=True)
 class Subtask:
     """What the next step serves: `text` as a plain instruction, `history` its own steps so far, the `option` whose effect it wants, and how
-    sure it is that it is done, in [0, 1], with the reason of a low value."""
+    sure it is that it is done, in [0, 1], with the reason of a low value. idle: phrases that plainly do not serve it, with the reason.
+    then: how `after` knows what follows, where that is not told by the option's effect."""
 
     text: str
     history: tuple[StepRecord, ...]
     option: Option | None
     done: float
     reason: str = ""
+    idle: Mapping[str, str] = field(default_factory=dict)
+    then: Callable[[StepRecord, Objects], Subtask] | None = None
 
     def after(self, record: StepRecord, objects: Objects, library: Library) -> Subtask:
         """The same after one more step that has led to `objects`."""
+        if self.then is not None:
+            return self.then(record, objects)
         reached = self.option is not None and holds(self.option, library, objects) is True
         reason = "" if reached else self.reason
         return Subtask(self.text, (*self.history, record), self.option, library.done_rule.probability(reached), reason)

@@ -36,14 +36,20 @@ class DoneRule:
 @dataclass(frozen=True)
 class Calibration:
     """tables: skill -> (raw estimates, share of runs that succeeded), both rising, in [0, 1]. figures: what the fit measured. done: the
-    affordance of the end of a task."""
+    affordance of the end of a task. idle: how often a right step is one that the instruction plainly does not ask for. temperature: what
+    the language model's log-probabilities are divided by, 1 in SayCan: a small model is surer than it is right."""
 
     tables: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]]
     figures: Mapping[str, Any] = field(default_factory=dict)
     done: DoneRule = field(default_factory=DoneRule)
+    idle: float = 0.02
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
         rule = self.done
+        if not 0.0 <= self.idle <= 1.0 or not (math.isfinite(self.temperature) and self.temperature > 0.0):
+            got = f"{self.idle} and {self.temperature}"
+            raise SkillError(f"calibration: expected idle within 0 and 1 and a temperature above 0, got {got}: fit it again")
         if not 0.0 <= rule.open < rule.reached <= 1.0 or not all(0.0 <= p <= 1.0 for p in rule.after.values()):
             raise SkillError(f"calibration of done: expected 0 <= open < reached <= 1 and after within 0 and 1, got {rule}: fit it again")
         for skill, (raw, share) in self.tables.items():
@@ -75,7 +81,9 @@ def load_calibration(path: Path) -> Calibration | None:
         skills = {str(skill): (tuple(map(float, row["raw"])), tuple(map(float, row["share"]))) for skill, row in table["skills"].items()}
         done = dict(table.get("done", {}))
         after = {str(skill): float(p) for skill, p in done.pop("after", {}).items()}
-        return Calibration(skills, table.get("figures", {}), DoneRule(**{str(key): float(p) for key, p in done.items()}, after=after))
+        rule = DoneRule(**{str(key): float(p) for key, p in done.items()}, after=after)
+        more = {key: float(table[key]) for key in ("idle", "temperature") if key in table}
+        return Calibration(skills, table.get("figures", {}), rule, **more)
     except (OSError, ValueError, ArithmeticError, KeyError, TypeError, AttributeError, RecursionError, SkillError) as error:
         raise SkillError(f"{path}: expected a calibration as the fitting script writes it ({error}): fit it again or remove it") from error
 

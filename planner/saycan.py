@@ -14,6 +14,7 @@ from seesay.messages import ArmState, Candidate, Header, Instruction, Objects, P
 from seesay.planner.affordance import Affordance, AffordanceModel
 from seesay.planner.agenda import Subtask
 from seesay.planner.binding import bind
+from seesay.planner.calibration import Calibration
 from seesay.planner.effects import expected
 from seesay.planner.explain import times
 from seesay.planner.language import LanguageScorer, best_of
@@ -28,7 +29,8 @@ class SayCan:
     """Decides the next step.
 
     Options of affordance 0 never reach the language model in the combined mode; `score_all` scores them too, for reports.
-    `language_only` leaves the affordances out of the choice, `affordance_only` the language model.
+    `language_only` leaves the affordances out of the choice, `affordance_only` the language model. What the language model says counts by
+    the temperature of the library's calibration: `log p / temperature + log affordance`, 1 without one.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class SayCan:
         self.mode = mode
         self._scorer = scorer
         self._score_all = score_all or mode == "language_only"
+        self._temperature = library.calibration.temperature if library.calibration else 1.0
         self._lookahead = lookahead
         self._timer = timer
         self._options = library.candidates()
@@ -125,6 +128,8 @@ class SayCan:
         can = [self.affordances.estimate(option, self.library, objects, now_ns, gripper, steps) for option in self._options]
         if subtask:
             can[-1] = Affordance(subtask.done, (subtask.reason,) if subtask.reason else ())
+            idle = self.library.calibration.idle if self.library.calibration else Calibration.idle
+            can = [each.lowered(idle, subtask.idle.get(option.phrase)) for option, each in zip(self._options, can, strict=True)]
         for option, affordance in zip(self._options, can, strict=True):
             if not 0.0 <= affordance.probability <= 1.0:
                 raise SkillError(f"expected the affordance of {option.phrase!r} within 0 and 1, got {affordance.probability}: correct it")
@@ -196,7 +201,7 @@ class SayCan:
             return log_affordance
         if log_p is None:
             return -math.inf
-        return log_p if self.mode == "language_only" else log_p + log_affordance
+        return log_p if self.mode == "language_only" else log_p / self._temperature + log_affordance
 
     def _explain(
         self, say: Sequence[float | None], can: Sequence[Affordance], scores: Sequence[float], choice: int | None, ahead: dict[int, float]

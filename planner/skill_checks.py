@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from seesay.errors import SkillError
 from seesay.planner.toml_lines import Misplaced, part
+from seesay.planner.vocabulary import check_vocabulary
 
 if TYPE_CHECKING:
     from seesay.planner.skills import Form, Library, Skill
@@ -30,6 +31,7 @@ def check(library: Library) -> None:
             if skill.name in [other.name for other in library.skills[:number]]:
                 raise Misplaced(f"expected every skill once, got {skill.name!r} again: rename one", ("name",))
             _check_skill(skill, library, {*library.objects, *library.place_groups})
+    check_vocabulary(library.vocabulary, library.prompts(), library.places)
     if not 0.0 <= library.done_affordance <= 1.0:
         raise Misplaced(f"expected the affordance of done within 0 and 1, got {library.done_affordance}: correct it", ("done",))
     seen: set[str] = {library.done_phrase}

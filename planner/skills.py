@@ -17,6 +17,7 @@ from seesay.planner.skill_checks import DONE as DONE
 from seesay.planner.skill_checks import check
 from seesay.planner.toml_lines import Misplaced, line_of, part
 from seesay.planner.toml_values import known, numbers, typed
+from seesay.planner.vocabulary import Vocabulary, read_verb, read_words
 
 T = TypeVar("T")
 Relation = Literal["in", "on", "at"]
@@ -80,6 +81,7 @@ class Library:
     `done_rule` knows nothing better.
     introduction, examples: start of the prompt's dialogue, over other things than those on the table.
     reach: (x low, y low, x high, y high) metres in the world frame where the robot gets to. calibration: of its affordances, None for none.
+    vocabulary: by which errands are read (`seesay.planner.errands`).
     """
 
     name: str
@@ -93,6 +95,7 @@ class Library:
     examples: tuple[Example, ...] = ()
     reach: tuple[float, float, float, float] = (-0.21, -0.16, 0.21, 0.16)
     calibration: Calibration | None = None
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
 
     def __post_init__(self) -> None:
         check(self)
@@ -132,7 +135,10 @@ class Library:
         for group in groups:
             if group not in self.objects:
                 raise SkillError(f"expected a group of {self.name} ({', '.join(self.objects)}), got {group!r}: correct the name")
-        return replace(self, objects={**self.objects, **{group: tuple(names) for group, names in groups.items()}})
+        objects = {**self.objects, **{group: tuple(names) for group, names in groups.items()}}
+        there = {*self.places, *itertools.chain(*objects.values())}
+        names = {said: name for said, name in self.vocabulary.names.items() if name in there}
+        return replace(self, objects=objects, vocabulary=replace(self.vocabulary, names=names))
 
     def _bindings(self, form: Form) -> list[dict[str, str]]:
         groups = (self._group(form, name) for name in form.arguments)
@@ -165,10 +171,11 @@ def load_library(source: str | Path = "tabletop") -> Library:
 
 
 def _library(table: Mapping[str, Any]) -> Library:
-    known("the file", table, {"name", "done", "dialogue", "objects", "places", "place_groups", "reach", "skills"})
+    known("the file", table, {"name", "done", "dialogue", "objects", "places", "place_groups", "reach", "skills", "words", "errands"})
     dialogue = typed(table, "dialogue", dict, {})
     known("dialogue", dialogue, {"introduction", "examples"})
     done = typed(table, "done", dict, {})
+    names, nouns = read_words(typed(table, "words", dict, {}))
     return Library(
         name=typed(table, "name", str),
         skills=_each(table, "skills", _skill),
@@ -180,6 +187,7 @@ def _library(table: Mapping[str, Any]) -> Library:
         introduction=typed(dialogue, "introduction", str, ""),
         examples=_each(dialogue, "examples", _example, "dialogue"),
         reach=_reach(table),
+        vocabulary=Vocabulary(_each(table, "errands", read_verb), names, nouns),
     )
 
 

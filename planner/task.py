@@ -27,7 +27,7 @@ from seesay.planner.explain import closest
 from seesay.planner.instructions import check_instruction, searchable, still_named
 from seesay.planner.moves import Act, End, Move, Wait
 from seesay.planner.prompt import StepRecord
-from seesay.planner.reading import read
+from seesay.planner.pursuit import Pursuit, agenda_of
 from seesay.planner.relations import evidence_ns, find
 from seesay.planner.saycan import SayCan
 from seesay.planner.scene import Unclear
@@ -79,9 +79,8 @@ class Task:
         self._looking_since_ns = now_ns
         self._header = Header(now_ns)
         self._goal: SkillGoal | None = None
-        clauses = read(instruction.text, saycan.library) if expand else None
-        self._agenda = Agenda(clauses, saycan.library) if clauses else None
-        self._unclear: Agenda | None = None
+        self._agenda = agenda_of(instruction.text, saycan.library) if expand else None
+        self._unclear: Agenda | Pursuit | None = None
         self._anchors = Anchors()
         self._check = verify
         self._searchable = searchable(saycan.library)

@@ -57,6 +57,7 @@ def test_file_round_trip(tmp_path: Path) -> None:
         '{"skills": {}, "done": {"reached": 0.9, "open": 0.95}}', '{"skills": {}, "done": {"reached": NaN, "open": 0.1}}',
         '{"skills": {}, "done": {"after": {"pick": 1.5}}}', '{"skills": {}, "done": {"after": [0.5]}}',
         '{"skills": {}, "done": {"reached": 0.9, "half": 0.1}}', '{"skills": {}, "done": 0.9}',
+        '{"skills": {}, "idle": 1.5}', '{"skills": {}, "temperature": 0}', '{"skills": {}, "temperature": NaN}',
     ],
 )  # fmt: skip
 def test_a_wrong_file_is_named(tmp_path: Path, text: str) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scripts.calibrate_affordances import BIN, apply, fit, fit_done, reliability
-from scripts.calibrate_done import ends
+from scripts.calibrate_kitchen import ends
 from seesay.planner.calibration import Calibration, DoneRule
 
 

@@ -115,7 +115,7 @@ def test_put_down_before_pick_up() -> None:
     objects, gripper = at_table(holding=True)
 
     def says(context: str, phrase: str) -> float:
-        return {"pick up the coke can": -0.5, "put down the tea": -3.0, "bring it to you": -4.0}.get(phrase, -20.0)
+        return {"pick up the coke can": -0.5, "put down the tea": -6.0, "bring it to you": -8.0}.get(phrase, -20.0)
 
     scorer, wish = ScriptedScorer(says), order("bring me the coke can")
     plain, ahead = (SayCan(KITCHEN, scorer, lookahead=n).decide(wish, [], objects, 10 * S, gripper) for n in (0, 3))

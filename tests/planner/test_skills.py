@@ -126,6 +126,10 @@ def test_minimal_file_and_missing_ones(tmp_path: Path) -> None:
         (('name = "one"', 'name = "one"\nreach = [\n  1, 0,\n  0, 1]'), 3),
         (('"things" }', '"things" }\n[[skills]]\nname = "wave"\nforms = [{ phrase = "hi" }]'), 11),
         (('"things" }', '"things" }\n[[skills.forms]]\nphrase = "wave the mug"'), 11),
+        (('name = "one"', 'name = "one"\n[words]\nnames = { cup = "glass" }'), 4),
+        (('name = "one"', 'name = "one"\n[[errands]]\nends = "in"\nwords = ["fill"]'), 4),
+        (('name = "one"', 'name = "one"\n[[errands]]\nends = "at"\nplace = "moon"\nwords = ["fling"]'), 5),
+        (('name = "one"', 'name = "one"\n[[errands]]\nends = "at"\nwords = []'), 5),
     ],
 )
 def test_the_line_is_named(tmp_path: Path, change: tuple[str, str], line: int) -> None:

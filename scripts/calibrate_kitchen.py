@@ -1,0 +1,130 @@
+"""Fit what the kitchen's planner knows beside its skills: `python -m scripts.calibrate_kitchen` writes `kitchen.calibration.json`.
+
+From the known plans of the development scenes, their right steps being done one after the other, with the rule of succession:
+
+    done.after       SayCan's main error is an early `done` (arXiv:2204.01691, 5.1): how often a task ends after a step of each skill
+    done.reached     how often it ends where the errands that were read (`seesay.planner.errands`) are over, and `done.open` where not
+    idle             how often the right step is one that the instruction plainly does not ask for
+    temperature      of the language model (`--lm`): under which the right steps are the most probable, among TEMPERATURES
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.common import cache
+from benchmarks.kept_scores import KeptScores
+from benchmarks.kitchen_plans import DATA, UNSEEN
+from seesay.messages import Header, Instruction, Objects, PlanStep
+from seesay.planner.affordance import AffordanceModel
+from seesay.planner.agenda import Agenda
+from seesay.planner.calibration import Calibration, DoneRule, library_file
+from seesay.planner.language import LanguageScorer
+from seesay.planner.lengths import LengthScorer
+from seesay.planner.prompt import StepRecord
+from seesay.planner.pursuit import Pursuit, agenda_of
+from seesay.planner.saycan import SayCan
+from seesay.planner.skills import Library, load_library
+from seesay.planner.transformers_scorer import TransformersScorer
+from seesay.sim.kitchen import Kitchen
+from seesay.sim.kitchen_scenes import KitchenScene, read_classes, read_scenes
+
+TEMPERATURES = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0)
+NOTHING = Objects(Header(0), ())
+Reader = Agenda | Pursuit
+
+
+def ends(plans: Iterable[Sequence[str]], skills: Mapping[str, str]) -> dict[str, float]:
+    """How often `done` is the right next step after a step of a skill, "" for before the first. skills: phrase -> skill."""
+    asked, right = Counter[str](), Counter[str]()
+    for plan in plans:
+        for last, following in zip(("", *plan), plan, strict=False):
+            skill = skills.get(last, "")
+            asked[skill] += 1
+            right[skill] += skills[following] == "done"
+    return {skill: share(right[skill], asked[skill]) for skill in sorted(asked)}
+
+
+def share(right: int, asked: int) -> float:
+    """Laplace's rule of succession."""
+    return round((right + 1) / (asked + 2), 5)
+
+
+def read_along(scene: KitchenScene, library: Library) -> Iterator[tuple[str, Reader]]:
+    """(right step, what is read of the instruction by then) along a scene's plan."""
+    agenda = agenda_of(scene.instruction, library)
+    for step in scene.plans[0] if agenda else ():
+        assert agenda is not None
+        yield step, agenda
+        agenda.record(StepRecord(step))
+
+
+def fit_reading(scenes: Sequence[KitchenScene], library: Library) -> tuple[float, float, float]:
+    """`done.reached`, `done.open` and `idle`."""
+    reached, still_open, idle = list[bool](), list[bool](), list[bool]()
+    for scene in scenes:
+        for step, agenda in read_along(scene, library):
+            subtask = agenda.next(NOTHING)
+            (still_open if agenda.current else reached).append(step == library.done_phrase)
+            idle.append(step in subtask.idle)
+    return share(sum(reached), len(reached)), share(sum(still_open), len(still_open)), share(sum(idle), len(idle))
+
+
+def fit_temperature(scenes: Sequence[KitchenScene], library: Library, scorer: LanguageScorer) -> tuple[float, dict[str, float]]:
+    """The temperature of the least mean -log p(right step), and that figure for each."""
+    saycan = SayCan(library, LengthScorer(scorer, "pmi"), affordances=AffordanceModel(unseen=UNSEEN))
+    options = {option.phrase: option for option in library.candidates()}
+    losses: dict[float, list[float]] = {temperature: [] for temperature in TEMPERATURES}
+    for scene in scenes:
+        kitchen, history = Kitchen(scene.start()), list[StepRecord]()
+        for step, agenda in read_along(scene, library):
+            order = Instruction(Header(kitchen.time_ns, clock="sim"), scene.id, scene.instruction)
+            seen, hand = kitchen.truth(), kitchen.arm_state()
+            decided = saycan.decide(order, history, seen, kitchen.time_ns, hand, agenda.next(seen))
+            for temperature in TEMPERATURES:
+                losses[temperature].append(_loss(decided, step, temperature))
+            kitchen.attempt(options[step].skill, next(iter(options[step].arguments.values()), ""))
+            history.append(StepRecord(step))
+    means = {temperature: float(np.mean(loss)) for temperature, loss in losses.items()}
+    return min(means, key=lambda temperature: means[temperature]), {f"{key:g}": round(value, 4) for key, value in means.items()}
+
+
+def _loss(step: PlanStep, right: str, temperature: float) -> float:
+    possible = [each for each in step.candidates if each.affordance > 0.0 and each.log_p_language is not None]
+    scores = np.array([(each.log_p_language or 0.0) / temperature + np.log(each.affordance) for each in possible])
+    of_right = scores[[each.phrase == right for each in possible]]
+    return float(np.logaddexp.reduce(scores) - of_right[0]) if len(of_right) else 20.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=library_file("kitchen").with_suffix(".calibration.json"))
+    parser.add_argument("--lm", default="gemma3-270m")
+    arguments = parser.parse_args()
+    library = load_library("kitchen")
+    scenes = [scene for scene in read_scenes(DATA / "development.json", read_classes(DATA / "classes.json")) if scene.plans]
+    phrases = [option.phrase for option in library.candidates()]
+    keep = cache("kitchen_plans") / f"{arguments.lm.replace('/', '-')}.jsonl"
+    scorer = KeptScores(arguments.lm, lambda: TransformersScorer.from_pretrained(arguments.lm), keep, phrases)
+    after = ends([scene.plans[0] for scene in scenes], {option.phrase: option.skill for option in library.candidates()})
+    reached, still_open, idle = fit_reading(scenes, library)
+    calibrated = replace(library, calibration=Calibration({}, done=DoneRule(reached, still_open, after), idle=idle))
+    temperature, losses = fit_temperature(scenes, calibrated, scorer)
+    fitted: dict[str, Any] = {
+        "skills": {}, "done": {"reached": reached, "open": still_open, "after": after}, "idle": idle, "temperature": temperature,
+        "figures": {"plans": len(scenes), "loss_by_temperature": losses, "lm": arguments.lm},
+    }  # fmt: skip
+    arguments.out.write_text(json.dumps(fitted, indent=1) + "\n")
+    print(f"{arguments.out}: {fitted}")
+
+
+if __name__ == "__main__":
+    main()
