@@ -2,10 +2,12 @@
 
 Each condition plans every scene by itself until it says `done` (plan success: the goal holds then, within twice the steps of the shortest
 plan), and is asked for the next step at each place along the scene's known plan (top1; null without plans). All conditions choose among
-the same 61 phrases and hear of failed steps; those with a language model have the same prompt and scores.
+the same 61 phrases and hear of failed steps; those with a language model have the same examples before the instruction.
 
-    combined            SayCan: language x affordance, the kitchen seen with the misses and false alarms of a detector
-    language_only       the same without affordances
+    combined            language x affordance, the kitchen seen with the misses and false alarms of a detector; errands are read, one after
+                        the other is pursued, and what they plainly ask for counts among the affordances (`seesay.planner.errands`)
+    language_only       the same words to the language model, without affordances
+    unread              plain SayCan: combined, but the instruction goes to the language model as it is; language_unread likewise
     language_sum        the same with SayCan's plain sums of log-probabilities in place of the length policy
     affordance_only     the same without language
     oracle_perception   combined, with everything seen as it is
@@ -144,6 +146,8 @@ def figures(runs: dict[str, list[Run]]) -> dict[str, Any]:
         "p_value_combined_vs_language": mcnemar(combined, language),
         "gain_foreign_over_language": float(foreign.mean() - language.mean()),
         "p_value_combined_vs_foreign": mcnemar(combined, foreign),
+        "gain_unread_over_language_unread": float(success["unread"].mean() - success["language_unread"].mean()),
+        "p_value_unread_vs_language_unread": mcnemar(success["unread"], success["language_unread"]),
         "gain_combined_over_language_sum": float(combined.mean() - success["language_sum"].mean()),
         "p_value_combined_vs_language_sum": mcnemar(combined, success["language_sum"]),
         "top1_gain_combined_over_language": top1_gain,
