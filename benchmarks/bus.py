@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import timeit
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +191,33 @@ def ratios(table: dict[str, Row]) -> Row:
     return {**result, "cpu_over_best_peer": max((value for value in both if value), default=None)}
 
 
+def measure(
+    pythons: dict[str, str], failed: dict[str, Row], count: int, repeats: int, seconds: float, trips: int, skip: Collection[str] = ()
+) -> Row:
+    """All figures, by parts but those to `skip`. pythons: of each middleware; failed: of those that could not be installed, why."""
+    table = {**(frames(list(pythons), pythons, count, repeats) if "frames" not in skip else {}), **failed}
+    slow = {**(slow_consumer(list(pythons), pythons, seconds) if "slow" not in skip else {}), **failed}
+    figures: Row = {}
+    parts: dict[str, Callable[[], Row]] = {
+        "header": header_codec,
+        "many": lambda: many(count, repeats),
+        "service": lambda: services.round_trips(trips, repeats),
+        "remote": lambda: bus_remote.measure(count),
+    }
+    for part, work in parts.items():
+        if part not in skip and "ours" in pythons:
+            say(part)
+            try:
+                figures |= work()
+            except (RuntimeError, SystemExit) as error:
+                figures[f"{part}_error"] = str(error)
+    quotients = ratios(table) | {"service_over_bare_zmq": figures.get("service_over_bare_zmq")}
+    ours = table.get("ours", {})
+    peers = {name: row for name, row in table.items() if name != "ours"}
+    flat = {**figures, **quotients, **{k: v for k, v in slow.get("ours", {}).items() if k in BARS}}
+    return flat | {"ours": ours, "peers": peers, "slow_consumer": slow, "ratios": quotients}
+
+
 def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
@@ -210,29 +237,9 @@ def main() -> None:
         pythons = dict.fromkeys(names, peers_python() if set(names) - {"ours"} else "") | pythons
     except (OSError, subprocess.CalledProcessError) as error:
         failed = {name: {"error": f"could not be installed: {error}"} for name in names if name != "ours"}
-    there = [name for name in names if name not in failed]
-    table = {**(frames(there, pythons, count, repeats) if "frames" not in options.skip else {}), **failed}
-    slow = {**(slow_consumer(there, pythons, seconds) if "slow" not in options.skip else {}), **failed}
-    quotients = ratios(table) | {"service_over_bare_zmq": None}
-    figures: Row = {}
-    parts: dict[str, Callable[[], Row]] = {
-        "header": header_codec,
-        "many": lambda: many(count, repeats),
-        "service": lambda: services.round_trips(300 if options.quick else 3000, repeats),
-        "remote": lambda: bus_remote.measure(count),
-    }
-    for part, work in parts.items():
-        if part not in options.skip and "ours" in names:
-            say(part)
-            try:
-                figures |= work()
-            except (RuntimeError, SystemExit) as error:
-                figures[f"{part}_error"] = str(error)
-    quotients["service_over_bare_zmq"] = figures.get("service_over_bare_zmq")
-    ours = table.get("ours", {})
-    peers = {name: row for name, row in table.items() if name != "ours"}
-    flat = {**figures, **quotients, **{k: v for k, v in slow.get("ours", {}).items() if k in BARS}}
-    show("bus", flat | {"ours": ours, "peers": peers, "slow_consumer": slow, "ratios": quotients}, options.json, BARS)
+    trips = 300 if options.quick else 3000
+    there = {name: pythons[name] for name in names if name not in failed}
+    show("bus", measure(there, failed, count, repeats, seconds, trips, options.skip), options.json, BARS)
 
 
 if __name__ == "__main__":
