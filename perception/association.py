@@ -129,15 +129,16 @@ class ObjectTracker:
         return track
 
     def _match(self, observations: Sequence[Observation], empty: set[int]) -> list[tuple[_Track, Observation]]:
-        """First the ones that rest: nearest positions, names permitting. Then those that moved: same name; how far, if the old place was
-        not seen empty, depends on the time since they were seen."""
+        """First the ones that rest: nearest positions, names permitting; what has just left its place is not another that lies where it
+        went. Then those that moved: same name; how far, if the old place was not seen empty, depends on the time since they were seen."""
         resting = [track for track in self._tracks if track.id != self._held and track.status != "lost"]
-        pairs = _assign(resting, observations, _resting_cost)
+        left = {track.label for track in resting if track.id in empty}
+        pairs = _assign(resting, observations, lambda track, o: np.inf if o.label in left - {track.label} else _resting_cost(track, o))
         used = {track.id for track, _ in pairs}
-        left = [o for o in observations if all(o is not other for _, other in pairs)]
+        others = [o for o in observations if all(o is not other for _, other in pairs)]
         free = [track for track in self._tracks if track.id not in used]
         gone = {track.id for track in free if track.id in empty or track.misses or track.status in ("lost", "held")}
-        return pairs + _assign(free, left, lambda track, observation: _moved_cost(track, observation, track.id in gone))
+        return pairs + _assign(free, others, lambda track, observation: _moved_cost(track, observation, track.id in gone))
 
     def _see(self, track: _Track, observation: Observation) -> None:
         previous = track.newest

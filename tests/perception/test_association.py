@@ -180,6 +180,17 @@ def test_what_moved_under_cover_keeps_its_identity_though_its_old_place_is_not_s
     assert by_label(watcher.look([moved, BLUE, board], without=("board",))) == first
 
 
+def test_what_was_put_on_another_and_hides_it_from_the_detector_is_not_the_other() -> None:
+    """A detector that sees one red thing where a red block stands on a blue one: it came from where the red block is no more."""
+    watcher = Watcher()
+    first = by_label(watcher.look([RED, BLUE]))
+    tall = replace(RED, at=BLUE.at, size=(0.047, 0.047, 0.08), yaw=0.0)
+    objects = watcher.look([tall])
+    assert by_label(objects) == first
+    red = next(o for o in objects.objects if o.label == "red block")
+    np.testing.assert_allclose(red.position[:2], BLUE.centre[:2], atol=0.005)
+
+
 def test_a_false_sighting_in_the_room_of_a_thing_does_not_last() -> None:
     watcher = Watcher()
     things = [BLUE, rc.can("red can", -0.1, 0.0)]
