@@ -6,7 +6,8 @@ Version 8 of the format, in which quality of service is text: ROS 2 Humble and a
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from seesay.bag._definitions import store, type_hash
 QOS_KEY = "offered_qos_profiles"   # in the metadata of a channel
 
 _VERSION = 8
-_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)   # in C where it can be had: the list grows with every file
+_AT_ONCE = 20
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)   # in C where it can be had
 _FOREVER = {"sec": 9223372036, "nsec": 854775807}
 
 
@@ -66,20 +68,24 @@ def qos_text(latched: bool) -> str:
 
 def metadata_yaml(files: Sequence[FileInfo], topics: Sequence[TopicInfo]) -> str:
     """The text that rosbag2 keeps inside a file, about that file."""
-    return _yaml(_information(files, topics))
+    return "".join(_texts(files, topics))
 
 
 def write_metadata(folder: Path, files: Sequence[FileInfo], topics: Sequence[TopicInfo]) -> None:
-    """Write metadata.yaml, whole or not at all. Raises OSError."""
+    """Write metadata.yaml, whole or not at all, in memory that does not grow with the files. Raises OSError."""
     scratch = folder / ".metadata.yaml"
-    scratch.write_text(_yaml({"rosbag2_bagfile_information": _information(files, topics)}), encoding="utf-8")
+    with scratch.open("w", encoding="utf-8") as output:
+        output.write("rosbag2_bagfile_information:\n")
+        for text in _texts(files, topics):
+            output.write(textwrap.indent(text, "  "))
     os.replace(scratch, folder / "metadata.yaml")
 
 
-def _information(files: Sequence[FileInfo], topics: Sequence[TopicInfo]) -> dict[str, Any]:
+def _texts(files: Sequence[FileInfo], topics: Sequence[TopicInfo]) -> Iterator[str]:
+    """The YAML of the metadata, in pieces of whole lines."""
     used = [file for file in files if file.messages]
     start, end = min((file.start_ns for file in used), default=0), max((file.end_ns for file in used), default=0)
-    return {
+    yield _yaml({
         "version": _VERSION,
         "storage_identifier": "mcap",
         "duration": {"nanoseconds": end - start},
@@ -100,18 +106,22 @@ def _information(files: Sequence[FileInfo], topics: Sequence[TopicInfo]) -> dict
         ],
         "compression_format": "",
         "compression_mode": "",
-        "relative_file_paths": [file.name for file in files],
-        "files": [
-            {
-                "path": file.name,
-                "starting_time": {"nanoseconds_since_epoch": file.start_ns},
-                "duration": {"nanoseconds": file.end_ns - file.start_ns},
-                "message_count": file.messages,
-            }
-            for file in files
-        ],
         "custom_data": {},
         "ros_distro": "seesay",
+    })  # fmt: skip
+    lists: dict[str, Callable[[FileInfo], Any]] = {"relative_file_paths": lambda file: file.name, "files": _entry}
+    for name, entry in lists.items():
+        yield f"{name}:\n" if files else f"{name}: []\n"
+        for begin in range(0, len(files), _AT_ONCE):
+            yield _yaml([entry(file) for file in files[begin : begin + _AT_ONCE]])
+
+
+def _entry(file: FileInfo) -> dict[str, Any]:
+    return {
+        "path": file.name,
+        "starting_time": {"nanoseconds_since_epoch": file.start_ns},
+        "duration": {"nanoseconds": file.end_ns - file.start_ns},
+        "message_count": file.messages,
     }
 
 

@@ -11,6 +11,7 @@ import cv2
 import mcap.reader
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mcap.writer import CompressionType, Writer
@@ -19,6 +20,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from seesay import codec, topics
 from seesay.bag._definitions import OWN, schema_text, type_hash
+from seesay.bag._rosbag2 import FileInfo, TopicInfo, metadata_yaml, qos_text, write_metadata
 from seesay.bag.coder import Coder, Decoder, source_of
 from seesay.bag.reader import BagReader
 from seesay.errors import WireError
@@ -194,6 +196,16 @@ def test_metadata_is_what_humble_and_later_read(bag: Path) -> None:
     assert "durability: 1" in metadata["/tf_static"]["offered_qos_profiles"]
     assert "durability: 2" in metadata["/camera/front/image"]["offered_qos_profiles"]
     assert metadata["/prompts"]["type_description_hash"].startswith("RIHS01_")
+
+
+def test_metadata_of_many_files_lists_them_all(tmp_path: Path) -> None:
+    files = [FileInfo(f"bäg #{number}.mcap", 9, number, 10 * number, 10 * number + 5) for number in range(47)]
+    write_metadata(tmp_path, files, [TopicInfo("/a", "std_msgs/msg/Header", qos_text(False), 7)])
+    information = yaml.safe_load((tmp_path / "metadata.yaml").read_text(encoding="utf-8"))["rosbag2_bagfile_information"]
+    assert information["relative_file_paths"] == [entry["path"] for entry in information["files"]] == [file.name for file in files]
+    assert [entry["message_count"] for entry in information["files"]] == list(range(47))
+    assert (information["starting_time"]["nanoseconds_since_epoch"], information["duration"]["nanoseconds"]) == (10, 455)
+    assert information == yaml.safe_load(metadata_yaml(files, [TopicInfo("/a", "std_msgs/msg/Header", qos_text(False), 7)]))
 
 
 def test_bags_of_ros_2_are_read(tmp_path: Path) -> None:
