@@ -8,6 +8,7 @@ and the executor node checks workspace, age and emergency stop as for any other 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -27,6 +28,8 @@ from seesay.messages import (
     ObjectsRequest,
     PlanRequest,
     QuestionRequest,
+    SkillCancel,
+    SkillResult,
 )
 from seesay.perception.prompts import clean
 from seesay.services import AFFORDANCES, ANSWER, ASK, OBJECTS, PLAN, QUESTION, Service
@@ -35,6 +38,7 @@ Q = TypeVar("Q")
 R = TypeVar("R")
 ANSWER_S = 60.0
 ACT_S = 120.0
+CANCEL_S = 10.0
 POLICY = (
     "See and plan on a running robot. look, find, ask, options, plan and question move nothing. act runs one option of the skill library, "
     "answer lets a waiting task go on; they are there only where the person who started this server allowed it."
@@ -56,7 +60,8 @@ class _Tools:
     def __init__(self, bus: AnyBus) -> None:
         self._bus = bus
         self._acting = threading.Lock()
-        self._goals, self._results = bus.publisher(topics.SKILL_GOAL), bus.subscriber(topics.SKILL_RESULT)
+        self._goals, self._cancels = bus.publisher(topics.SKILL_GOAL), bus.publisher(topics.SKILL_CANCEL)
+        self._results = bus.subscriber(topics.SKILL_RESULT)
 
     def look(self) -> list[dict[str, Any]]:
         """All objects that are known now: name, score, position in metres in the world, status."""
@@ -102,7 +107,7 @@ class _Tools:
         return {"answer": self._call(ANSWER, Answer(Header(0), question_id, text)).answer}
 
     def act(self, phrase: str) -> dict[str, Any]:
-        """Run one phrase that `options` or `plan` gave, and wait for its end."""
+        """Run one phrase that `options` or `plan` gave, and wait for its end. What takes longer than two minutes is cancelled."""
         with self._acting:
             option = next((option for option in self._options() if option.phrase == phrase), None)
             if option is None:
@@ -113,10 +118,22 @@ class _Tools:
                 raise ToolError("no executor listens: start the executor node")
             self._results.take_all()
             self._goals.send(option.goal)
-            while (result := self._results.take(ACT_S)) is not None:
-                if result.message.goal_id == option.goal.id:
-                    return {"outcome": result.message.outcome, "message": result.message.message}
-        raise ToolError(f"{phrase}: the executor has not answered within {ACT_S:g} s; look before you act again")
+            result = self._result(option.goal.id, ACT_S)
+            if result is None:
+                self._cancels.send(SkillCancel(Header(0), option.goal.id, f"it took longer than {ACT_S:g} s"))
+                result = self._result(option.goal.id, CANCEL_S)
+            if result is None:
+                raise ToolError(
+                    f"{phrase}: not ended within {ACT_S:g} s, and the executor has not answered to its cancel; look before you act again"
+                )
+            return {"outcome": result.outcome, "message": result.message}
+
+    def _result(self, goal_id: str, seconds: float) -> SkillResult | None:
+        end = time.monotonic() + seconds
+        while (received := self._results.take(max(0.0, end - time.monotonic()))) is not None:
+            if received.message.goal_id == goal_id:
+                return received.message
+        return None
 
     def _objects(self, name: str) -> list[dict[str, Any]]:
         return [_plain(thing) for thing in self._call(OBJECTS, ObjectsRequest(Header(0), name)).objects]

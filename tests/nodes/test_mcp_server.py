@@ -4,20 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 from mcp import Client
 
+from seesay import topics
 from seesay.bus import AnyBus
 from seesay.memory_bus import MemoryBus
-from seesay.messages import Answer, AskRequest, Header, OpenQuestion, Question, Sighting, Sightings, Source
+from seesay.messages import (
+    Affordance,
+    Affordances,
+    Answer,
+    AskRequest,
+    Header,
+    OpenQuestion,
+    Question,
+    Sighting,
+    Sightings,
+    SkillCancel,
+    SkillGoal,
+    SkillResult,
+    Source,
+)
+from seesay.nodes.commands import mcp_server
 from seesay.nodes.commands.mcp_server import make_server
 from seesay.planner.language import ScriptedScorer
-from seesay.services import ANSWER, ASK, QUESTION
+from seesay.services import AFFORDANCES, ANSWER, ASK, QUESTION
 from tests.tabletop_robot import tabletop
 
+LONG = 60.0
 TOLD = "put the red block in the green bowl"
 PHRASE = "pick up the red block and place it in the green bowl"
 
@@ -102,3 +121,42 @@ def test_past_pictures_are_asked_and_open_questions_answered() -> None:
     assert (asked[1]["id"], asked[1]["options"]) == ("q1", ["red one", "blue one"])
     assert answered == (False, {"answer": "blue one"})
     assert [(answer.question_id, answer.text) for answer in answers] == [("q1", "2")]
+
+
+@pytest.mark.parametrize("obeys", [True, False])
+def test_what_does_not_end_is_cancelled(monkeypatch: pytest.MonkeyPatch, obeys: bool) -> None:
+    monkeypatch.setattr(mcp_server, "ACT_S", 0.1)
+    monkeypatch.setattr(mcp_server, "CANCEL_S", LONG if obeys else 0.1)
+    option = Affordance(PHRASE, 0.9, (), SkillGoal(Header(5), "g7", "pick_and_place", PHRASE, {}))
+    cancels: list[SkillCancel] = []
+
+    async def talk(bus: AnyBus) -> tuple[bool, Any]:
+        async with Client(make_server(bus, allow_act=True)) as client:
+            return await call(client, "act", phrase=PHRASE)
+
+    with MemoryBus("planner") as planner, planner.join("executor") as executor, planner.join("mcp") as outside:
+        planner.service(AFFORDANCES, lambda _: Affordances(Header(5), (option,)))
+        goals, orders = executor.subscriber(topics.SKILL_GOAL), executor.subscriber(topics.SKILL_CANCEL)
+        results = executor.publisher(topics.SKILL_RESULT)
+
+        def work() -> None:
+            order = orders.take(LONG)
+            assert order is not None
+            cancels.append(order.message)
+            if obeys:
+                results.send(SkillResult(Header(6), "another", "succeeded", ""))
+                results.send(SkillResult(Header(6), order.message.goal_id, "cancelled", order.message.reason))
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        failed, said = asyncio.run(talk(outside))
+        thread.join()
+        started = goals.take(0)
+    assert started is not None
+    assert started.message.id == "g7"
+    assert [(cancel.goal_id, cancel.reason) for cancel in cancels] == [("g7", "it took longer than 0.1 s")]
+    if obeys:
+        assert (failed, said) == (False, {"outcome": "cancelled", "message": "it took longer than 0.1 s"})
+    else:
+        assert failed
+        assert "the executor has not answered to its cancel" in said
