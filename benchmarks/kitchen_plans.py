@@ -8,63 +8,55 @@ the same 61 phrases and hear of failed steps; those with a language model have t
                         the other is pursued, and what they plainly ask for counts among the affordances (`seesay.planner.errands`)
     language_only       the same words to the language model, without affordances
     unread              plain SayCan: combined, but the instruction goes to the language model as it is; language_unread likewise
-    language_sum        the same with SayCan's plain sums of log-probabilities in place of the length policy
-    affordance_only     the same without language
+    language_sum        language_only with SayCan's plain sums of log-probabilities in place of the length policy
+    language_mean       language_only with the mean log-probability of a token
+    mcqa                combined, with KnowNo's letters of a short list in place of the phrases' own probabilities
+    generative          the model writes the next line by itself; the phrase most like it by difflib's ratio is taken
+    affordance_only     combined without language
     oracle_perception   combined, with everything seen as it is
     foreign_affordance  the control: combined, with affordances of another scene
+    closed_loop         combined, where one step in five fails by chance
+    open_loop           the same, but all steps are planned from the first look, each taken for a success, and then run blindly
     random_feasible     any step that is likely to succeed
     keyword             no language model: names in the instruction, a few verbs, fixed patterns
 
-The declared contrast is combined against language_only in plan success, by McNemar's exact test over the same scenes.
+The declared contrast is combined against language_only in plan success, by McNemar's exact test over the same scenes. Chance (what is
+missed, what fails) hangs on the scene and the number of the step alone, so that conditions are paired.
+
+Beside shares with intervals each condition has goal_recall (share of the goal's conditions that hold in the end); over the next steps top3,
+nll, ece and brier (null without a probability for each phrase); and, combined alone, override (affordances changed the choice),
+override_right and override_wrong. seconds_per_step and tokens_forwarded (a step) are measured with the model itself along the plans of the
+first `--live` scenes, the fixed part of the prompt being in its cache (null for conditions that ask as combined does, or not at all).
 """
 
 from __future__ import annotations
 
 import argparse
-import random
-import zlib
+import time
 from collections.abc import Sequence
+from functools import cache as once
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike
 from rich.progress import track
-from scipy.stats import binomtest, bootstrap, permutation_test
 
 from benchmarks.common import cache, show
+from benchmarks.greedy_lines import GreedyLines, KeptLines, Write
 from benchmarks.kept_scores import KeptScores
-from benchmarks.keyword_planner import keyword_plan
-from benchmarks.kitchen_runs import Choose, Episode, Eyes, Run, run
-from seesay.messages import Header, Instruction, PlanStep
-from seesay.planner.affordance import AffordanceModel
+from benchmarks.kitchen_choosers import CONDITIONS, chooser
+from benchmarks.kitchen_figures import figures
+from benchmarks.kitchen_runs import Run, next_steps, run
 from seesay.planner.language import LanguageScorer
-from seesay.planner.lengths import Length, LengthScorer
-from seesay.planner.pursuit import agenda_of
-from seesay.planner.saycan import Mode, SayCan
-from seesay.planner.skills import DONE, Library, load_library
+from seesay.planner.local_model import load_tokenizer
+from seesay.planner.prompt import Dialogue
+from seesay.planner.skills import Library, load_library
 from seesay.planner.transformers_scorer import TransformersScorer
 from seesay.sim.kitchen_scenes import KitchenScene, read_classes, read_scenes
 
 DATA = Path(__file__).parent / "data" / "kitchen"
-LIKELY = 0.5
-"""Affordance from which on a step counts as feasible."""
-UNSEEN = 0.02
-"""p(success) of searching for what is not seen: with the whole kitchen in view, the share of unseen kinds that are there but missed."""
 BARS = {"p_value_combined_vs_language": ("<=", 0.05)}
-CONDITIONS: dict[str, tuple[Mode | None, Eyes, Length]] = {
-    "combined": ("combined", "noisy", "pmi"),
-    "language_only": ("language_only", "noisy", "pmi"),
-    "language_sum": ("language_only", "noisy", "sum"),
-    "unread": ("combined", "noisy", "pmi"),
-    "language_unread": ("language_only", "noisy", "pmi"),
-    "affordance_only": ("affordance_only", "noisy", "pmi"),
-    "oracle_perception": ("combined", "oracle", "pmi"),
-    "foreign_affordance": ("combined", "foreign", "pmi"),
-    "random_feasible": ("affordance_only", "noisy", "pmi"),
-    "keyword": (None, "oracle", "pmi"),
-}
-"""What each has of the planner, what it sees, and how it scores phrases."""
+COSTS = ("combined", "language_only", "language_sum", "language_mean", "mcqa", "generative")
+"""Conditions that differ in what they ask of the model."""
 
 
 def main() -> None:
@@ -74,121 +66,50 @@ def main() -> None:
     parser.add_argument("--scenes", type=Path, default=DATA / "test.json", help="scene file; development.json is what was tuned on")
     parser.add_argument("--classes", type=Path, default=DATA / "classes.json", help="what the scenes' goals call fruit, drink, ...")
     parser.add_argument("--lm", default="gemma3-270m")
+    parser.add_argument("--live", type=int, default=2, help="scenes along whose plans the cost of a step is measured, 0 for none")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     scenes = read_scenes(arguments.scenes, read_classes(arguments.classes))
     library = load_library("kitchen")
-    keep = cache("kitchen_plans") / f"{arguments.lm.replace('/', '-')}.jsonl"
+    name = arguments.lm.replace("/", "-")
+    folder = cache("kitchen_plans")
+    scorer = once(lambda: TransformersScorer.from_pretrained(arguments.lm))
+    writer = once(lambda: GreedyLines(scorer().model, load_tokenizer(arguments.lm)))
     phrases = [option.phrase for option in library.candidates()]
-    known = KeptScores(arguments.lm, lambda: TransformersScorer.from_pretrained(arguments.lm), keep, phrases)
-    runs = evaluate(scenes, library, known)
-    show("kitchen_plans", {"scenes": arguments.scenes.name, **figures(runs)}, arguments.json, BARS)
+    known = KeptScores(arguments.lm, scorer, folder / f"{name}.jsonl", phrases)
+    got = figures(evaluate(scenes, library, known, KeptLines(arguments.lm, writer, folder / f"{name}.lines.jsonl")))
+    live = costs(scenes[: arguments.live], library, scorer(), writer()) if arguments.live else {}
+    nothing = dict.fromkeys(("seconds_per_step", "tokens_forwarded"))
+    got["conditions"] = {name: each | live.get(name, nothing) for name, each in got["conditions"].items()}
+    show("kitchen_plans", {"scenes": arguments.scenes.name, **got}, arguments.json, BARS)
 
 
-def evaluate(scenes: Sequence[KitchenScene], library: Library, scorer: LanguageScorer) -> dict[str, list[Run]]:
+def evaluate(scenes: Sequence[KitchenScene], library: Library, scorer: LanguageScorer, write: Write) -> dict[str, list[Run]]:
     """Every scene under every condition."""
     runs: dict[str, list[Run]] = {name: [] for name in CONDITIONS}
-    choosers = {name: chooser(name, library, scorer) for name in CONDITIONS}
+    choosers = {name: chooser(condition, library, scorer, write) for name, condition in CONDITIONS.items()}
     for number, scene in enumerate(track(scenes, description="scenes")):
         foreign = scenes[(number + len(scenes) // 3) % len(scenes)]
-        for name, (_, eyes, _) in CONDITIONS.items():
-            runs[name].append(run(scene, foreign, eyes, library, choosers[name]))
+        for name, condition in CONDITIONS.items():
+            runs[name].append(run(scene, foreign, condition.eyes, library, choosers[name], condition.fails, condition.reads))
     return runs
 
 
-def chooser(condition: str, library: Library, scorer: LanguageScorer) -> Choose:
-    """How a condition chooses the next step."""
-    mode, _, length = CONDITIONS[condition]
-    reads = "unread" not in condition
-    if mode is None:
-        return _keywords
-    saycan = SayCan(library, LengthScorer(scorer, length), mode=mode, affordances=AffordanceModel(unseen=UNSEEN))
-
-    def decide(episode: Episode) -> PlanStep:
-        now = episode.kitchen.time_ns
-        order = Instruction(Header(now, clock="sim"), episode.scene.id, episode.scene.instruction)
-        seen = episode.look()
-        if reads and not episode.history:
-            episode.agenda = agenda_of(episode.scene.instruction, library)
-        subtask = episode.agenda.next(seen) if episode.agenda else None
-        return saycan.decide(order, episode.history, seen, now, episode.body.arm_state(), subtask)
-
-    def best(episode: Episode) -> str | None:
-        step = decide(episode)
-        while step.choice is not None and step.candidates[step.choice].skill == DONE and episode.agenda and not episode.agenda.finish():
-            step = decide(episode)
-        return None if step.choice is None else step.candidates[step.choice].phrase
-
-    def likely(episode: Episode) -> str:
-        rng = random.Random(zlib.crc32(f"{episode.scene.id}/{len(episode.history)}".encode()))
-        feasible = [each.phrase for each in decide(episode).candidates if each.affordance >= LIKELY or each.skill == DONE]
-        return rng.choice(feasible)
-
-    return likely if condition == "random_feasible" else best
-
-
-def _keywords(episode: Episode) -> str:
-    plan = keyword_plan(episode.scene.instruction)
-    return plan[min(len(episode.history), len(plan) - 1)]
-
-
-def figures(runs: dict[str, list[Run]]) -> dict[str, Any]:
-    """Shares with 95 % intervals by condition, and the paired contrasts with language only."""
-    success = {name: np.array([each.success for each in of]) for name, of in runs.items()}
-    combined, language, foreign = (success[name] for name in ("combined", "language_only", "foreign_affordance"))
-    steps = {name: np.array([(sum(each.next_steps), len(each.next_steps)) for each in of]) for name, of in runs.items()}
-    planned = steps["combined"][:, 1].sum() > 0
-    top1_gain = (steps["combined"][:, 0].sum() - steps["language_only"][:, 0].sum()) / steps["combined"][:, 1].sum() if planned else None
-    return {
-        "gain_combined_over_language": float(combined.mean() - language.mean()),
-        "p_value_combined_vs_language": mcnemar(combined, language),
-        "gain_foreign_over_language": float(foreign.mean() - language.mean()),
-        "p_value_combined_vs_foreign": mcnemar(combined, foreign),
-        "gain_unread_over_language_unread": float(success["unread"].mean() - success["language_unread"].mean()),
-        "p_value_unread_vs_language_unread": mcnemar(success["unread"], success["language_unread"]),
-        "gain_combined_over_language_sum": float(combined.mean() - success["language_sum"].mean()),
-        "p_value_combined_vs_language_sum": mcnemar(combined, success["language_sum"]),
-        "top1_gain_combined_over_language": top1_gain,
-        "top1_p_value_combined_vs_language": paired(steps["combined"][:, 0], steps["language_only"][:, 0]) if planned else None,
-        "conditions": {name: _condition(runs[name], steps[name]) for name in runs},
-    }
-
-
-def _condition(runs: Sequence[Run], steps: np.ndarray[Any, Any]) -> dict[str, Any]:
-    successes = sum(each.success for each in runs)
-    interval = binomtest(successes, len(runs)).proportion_ci(method="wilson")
-    right, asked = steps.sum(axis=0)
-    top1_interval = None
-    if asked and len(runs) > 1:
-        boot = bootstrap(tuple(steps.T), lambda r, n: r.sum() / n.sum(), paired=True, vectorized=False, method="percentile", rng=0)
-        top1_interval = [round(float(boot.confidence_interval.low), 4), round(float(boot.confidence_interval.high), 4)]
-    return {
-        "plan_success": successes / len(runs),
-        "plan_success_interval": [round(float(interval.low), 4), round(float(interval.high), 4)],
-        "top1": float(right / asked) if asked else None,
-        "top1_interval": top1_interval,
-        "n": len(runs),
-        "n_steps": int(asked),
-        "early_done": sum(each.said_done and not each.success for each in runs) / len(runs),
-        "never_done": sum(not each.said_done for each in runs) / len(runs),
-        "executability": float(np.mean(["(failed" not in step for each in runs for step in each.steps] or [True])),
-    }
-
-
-def mcnemar(one: ArrayLike, other: ArrayLike) -> float:
-    """Exact two-sided p that two paired shares are equal (McNemar 1947): a sign test over the pairs that differ."""
-    a, b = np.asarray(one, bool), np.asarray(other, bool)
-    first, second = int(np.sum(a & ~b)), int(np.sum(b & ~a))
-    return float(binomtest(first, first + second).pvalue) if first + second else 1.0
-
-
-def paired(one: ArrayLike, other: ArrayLike) -> float:
-    """Two-sided p that right steps per scene are equal: a permutation test within pairs."""
-    pair = (np.asarray(one), np.asarray(other))
-    test = permutation_test(pair, lambda a, b: np.sum(a) - np.sum(b), permutation_type="samples", vectorized=False, rng=0)
-    return float(test.pvalue)
+def costs(scenes: Sequence[KitchenScene], library: Library, scorer: TransformersScorer, write: GreedyLines) -> dict[str, dict[str, Any]]:
+    """Seconds and tokens of a step, asked of the model itself along the scenes' plans."""
+    measured = {}
+    for name in track(COSTS, description="costs"):
+        choose = chooser(CONDITIONS[name], library, scorer, write)
+        scorer.warm(Dialogue(library).base())
+        tokens, start = scorer.tokens_forwarded + write.tokens_forwarded, time.perf_counter()
+        n = sum(len(list(next_steps(scene, scene, CONDITIONS[name].eyes, library, choose, CONDITIONS[name].reads))) for scene in scenes)
+        spent = time.perf_counter() - start
+        forwarded = scorer.tokens_forwarded + write.tokens_forwarded - tokens
+        if n:
+            measured[name] = {"seconds_per_step": spent / n, "tokens_forwarded": forwarded / n}
+    return measured
 
 
 if __name__ == "__main__":

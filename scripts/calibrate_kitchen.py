@@ -22,7 +22,8 @@ import numpy as np
 
 from benchmarks.common import cache
 from benchmarks.kept_scores import KeptScores
-from benchmarks.kitchen_plans import DATA, UNSEEN
+from benchmarks.kitchen_choosers import UNSEEN
+from benchmarks.kitchen_plans import DATA
 from seesay.messages import Header, Instruction, Objects, PlanStep
 from seesay.planner.affordance import AffordanceModel
 from seesay.planner.agenda import Agenda

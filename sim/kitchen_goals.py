@@ -84,6 +84,16 @@ def named_in(goal: Goal) -> Iterator[str]:
             yield name
 
 
+def conditions(goal: Goal) -> Iterator[Goal]:
+    """The goals that must all hold for a checked goal: the parts of its `all`, nested ones too, or itself."""
+    match goal:
+        case {"all": parts}:
+            for part in parts:
+                yield from conditions(part)
+        case _:
+            yield goal
+
+
 def holds(goal: Goal, situation: Situation, classes: Mapping[str, Collection[str]]) -> bool:
     """Whether a checked goal is true now."""
     match goal:

@@ -11,7 +11,7 @@ from typing import Any
 
 from seesay.errors import SkillError
 from seesay.sim.kitchen import KINDS, PLACES, Impossible, State, after
-from seesay.sim.kitchen_goals import GRIPPER, Goal, check_goal, holds, kind_of, members, named_in
+from seesay.sim.kitchen_goals import GRIPPER, Goal, check_goal, conditions, holds, kind_of, members, named_in
 
 Classes = Mapping[str, tuple[str, ...]]
 MOST_STATES = 50_000
@@ -39,6 +39,11 @@ class KitchenScene:
     def solved(self, state: State) -> bool:
         """Whether the goal holds."""
         return holds(self.goal, state, self.classes)
+
+    def recall(self, state: State) -> float:
+        """Share of the goal's conditions that hold, 0 to 1; see `kitchen_goals.conditions`."""
+        held = [holds(part, state, self.classes) for part in conditions(self.goal)]
+        return sum(held) / len(held)
 
 
 def read_classes(path: Path | None) -> Classes:
