@@ -9,13 +9,15 @@ in this process beside a consumer that takes 170 to 250 ms a picture.
 
 What grows is judged after a fifth of the time, by the least resident memory of each lasting process in every minute: the median of the
 slopes between any two minutes, with its 95 % interval (Theil 1950, Sen 1968), and what the last third of the minutes has over the first.
-The nodes' allocator gives back at once what they free, so that what stays is what they hold: as it comes, it keeps 5 MB more or less
-from one minute to the next, by which no slope of 1 MB/h could be told from none. What is never freed grows the same either way.
+The allocator of the nodes and of this process gives back at once what they free, so that what stays is what they hold: as it comes, it
+keeps 5 MB more or less from one minute to the next, by which no slope of 1 MB/h could be told from none. What is never freed grows the
+same either way.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
 import random
 import shutil
@@ -44,6 +46,7 @@ SAMPLE_S, FLOOR_S, KILL_S, BACK_S = 2.0, 60.0, 30.0, 60.0
 STEADY, VICTIM = "steady", "left"
 KILLED = ("left", "watcher")
 GIVES_BACK = {"MALLOC_TRIM_THRESHOLD_": "65536", "MALLOC_MMAP_THRESHOLD_": "65536"}   # glibc: man mallopt
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3   # the same, for a process that runs already
 BARS = {
     "torn_delivered": ("<=", 0), "not_back": ("<=", 0), "memory_slope_worst_mb_h": ("<=", 1.0), "descriptors_grown": ("<=", 0),
     "session_files_grown": ("<=", 0), "session_files_left": ("<=", 0), "shared_memory_files": ("<=", 0), "age_p99_ms": ("<=", 76.7),
@@ -216,6 +219,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.minutes < 4:
         parser.error(f"--minutes: expected at least 4, for a line through the minutes after the first fifth, got {options.minutes:g}")
+    for parameter in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
+        ctypes.CDLL(None).mallopt(parameter, 65536)
     show("soak", run(options.minutes, options.seed), options.json, BARS)
 
 
