@@ -29,7 +29,7 @@ from benchmarks.common import show
 
 TARGETS = [
     "codec", "fields", "envelope", "terms", "ring", "call", "link", "greeting", "picture", "masks", "prompts", "parameters", "answer",
-    "launch", "words", "skills", "calibration", "keys", "pair", "recording", "repair", "remembered", "plan", "picture_file",
+    "launch", "words", "instruction", "skills", "calibration", "keys", "pair", "recording", "repair", "remembered", "plan", "picture_file",
 ]  # fmt: skip
 ALLOWANCE = 768 << 20
 MAX_INPUT = 1 << 14

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 import tempfile
@@ -35,10 +36,13 @@ from seesay.perception.pictures import read_picture
 from seesay.perception.prompts import full
 from seesay.planner import calibration as affordances
 from seesay.planner import conformal
+from seesay.planner.instructions import check_instruction
+from seesay.planner.pursuit import agenda_of
 from seesay.planner.server_scorer import ServerScorer
 from seesay.planner.skills import load_library
 from seesay.topics import IMAGE, OBJECTS
 
+load = functools.cache(load_library)
 HEADER = Header(5, 6, "front_optical", source=Source("front", 6, 5))
 ROOT = Path(__file__).resolve().parents[1]
 LAUNCH = b"""[launch]
@@ -52,6 +56,8 @@ box = [1, 2.5, { a = "b" }]
 when = 2026-01-02T03:04:05
 """
 SKILLS = b"""name = "x"
+errands = [{ ends = "at", place = "corner", words = ["tuck"] }]
+words = { names = { brick = "red block" }, nouns = ["toy"] }
 objects = { blocks = ["red block"] }
 places = { corner = [0.1, 0.2, 0.3] }
 place_groups = { corners = ["corner"] }
@@ -211,6 +217,13 @@ def _words(data: bytes) -> None:
         make_message(messages.ArmState if data[:1] < b"\xc0" else messages.PromptSet, text, "message")
 
 
+def _instruction(data: bytes) -> None:
+    """What a person asks for, at the table or in the kitchen."""
+    library, text = load(("tabletop", "kitchen")[data[:1] > b"\x7f"]), data[1:].decode(errors="replace")
+    agenda_of(text, library)
+    check_instruction(text, library)
+
+
 def _pictures() -> list[bytes]:
     ramp = np.add.outer(np.arange(24), np.arange(32)).astype(np.uint8)
     files = [(ending, np.stack([ramp] * 3, axis=2)) for ending in (".png", ".jpg", ".bmp", ".ppm", ".webp", ".tif")]
@@ -233,6 +246,7 @@ TARGETS: dict[str, Callable[[bytes], object]] = {
     "parameters": _parameters,
     "prompts": lambda data: full([data.decode(errors="replace")]),
     "words": _words,
+    "instruction": _instruction,
 }
 EXAMPLES: dict[str, Callable[[], list[bytes]]] = {
     "launch": lambda: [LAUNCH],
@@ -253,5 +267,8 @@ EXAMPLES: dict[str, Callable[[], list[bytes]]] = {
     "words": lambda: [
         b"\0detector.threshold=0.3", b"\0a=[1, {b = 2026-01-02}]", b"\xff{prompts: [a cup, {text: a bowl, threshold: 0.5}], version: 3}",
         b"\x80{position: [0, 0, 1], yaw: 0, opening: 0.5, grip_force: 0, speed: 0.1}",
+    ],
+    "instruction": lambda: [
+        b"\0stack all the blocks except the red one, then clear the middle", b"\xffthrow away two apples and bring me a tea but not a coke",
     ],
 }  # fmt: skip

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from seesay.messages import Objects
 from seesay.planner.agenda import Agenda, Subtask
 from seesay.planner.errands import Errand, read_errands
-from seesay.planner.prompt import StepRecord
+from seesay.planner.prompt import LONGEST_INSTRUCTION, StepRecord
 from seesay.planner.reading import read
 from seesay.planner.skills import DONE, Library, Option
 
@@ -161,10 +161,12 @@ class Pursuit:
 
 
 def agenda_of(text: str, library: Library) -> Agenda | Pursuit | None:
-    """What an instruction asks for, one thing after the other, None where neither grammar reads it.
+    """What an instruction asks for, one thing after the other, None where neither grammar reads it or it is too long to be followed.
 
     Where errands have words, they are read; otherwise what lies where.
     """
+    if len(text) > LONGEST_INSTRUCTION:
+        return None
     if library.vocabulary.verbs:
         errands = read_errands(text, library)
         return Pursuit(errands, library) if errands else None

@@ -64,6 +64,12 @@ def test_any_text_is_read_or_not(text: str) -> None:
         assert not set(errand.things) & set(errand.without)
 
 
+def test_an_instruction_that_is_too_long_is_not_read() -> None:
+    """It is refused anyway, and reading takes longer than in proportion."""
+    assert agenda_of("bring me the tea and " * 20_000, KITCHEN) is None
+    assert agenda_of("put the red block in the green bowl and " * 20_000, load_library("tabletop")) is None
+
+
 def test_a_library_without_such_words_reads_what_lies_where() -> None:
     tabletop = load_library("tabletop")
     assert read_errands("bring me the red block", tabletop) == ()
