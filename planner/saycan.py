@@ -117,10 +117,10 @@ class SayCan:
         can = self._can(steps, objects, now_ns, gripper, subtask)
         if self.mode == "affordance_only":
             return max(self._combine(None, affordance.probability) for affordance in can)
-        weights = [self._combine(0.0, affordance.probability) for affordance in can]
+        weights = [self._temperature * self._combine(0.0, affordance.probability) for affordance in can]
         phrases, end = [option.phrase for option in self._options], self.dialogue.terminator
         found = self._fitting(text, steps, lambda context: best_of(self._scorer, context, phrases, weights, end))
-        return -math.inf if found.index is None else found.log_p[found.index] + weights[found.index]
+        return -math.inf if found.index is None else self._combine(found.log_p[found.index], can[found.index].probability)
 
     def _can(
         self, steps: Sequence[StepRecord], objects: Objects, now_ns: int, gripper: ArmState | None, subtask: Subtask | None
@@ -240,7 +240,7 @@ class SayCan:
         can_gap = 0.0 if self.mode == "language_only" else math.log(can[choice].probability / can[loser].probability)
         if say_gap <= 0.0 and can_gap <= 0.0:
             return "equal to the choice, which comes first"
-        if say_gap >= can_gap:
+        if say_gap / self._temperature >= can_gap:
             return f"the language model finds it {times(say_gap)} less probable"
         return f"{reasons or 'less likely to succeed'} ({times(can_gap)} less likely to succeed)"
 

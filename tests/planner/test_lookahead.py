@@ -122,3 +122,14 @@ def test_put_down_before_pick_up() -> None:
     assert plain.choice is not None
     assert ahead.choice is not None
     assert (plain.candidates[plain.choice].phrase, ahead.candidates[ahead.choice].phrase) == ("pick up the coke can", "put down the tea")
+
+
+def test_the_temperature_counts_in_the_step_after_too() -> None:
+    objects, gripper = at_table(holding=True)
+    scorer = ScriptedScorer(lambda context, phrase: {"put down the tea": -1.0, "pick up the coke can": -3.0}.get(phrase, -9.0))
+    saycan, wish = SayCan(KITCHEN, scorer), order("bring me the coke can")
+    decided = saycan.decide(wish, [], objects, 10 * S, gripper)
+    assert KITCHEN.calibration is not None
+    assert KITCHEN.calibration.temperature == 2.0
+    best = saycan._best(wish.text, [], objects, 10 * S, gripper, None)
+    assert best == pytest.approx(max(candidate.log_score for candidate in decided.candidates))
