@@ -1,38 +1,59 @@
-"""What an instruction to carry things plainly says: where they are to be in the end, which are named, which are excluded, how many.
+"""What an instruction to carry things plainly says: where they are to be in the end, which are meant, which are excluded, how many.
 
     "Throw away the pepsi and bring me a tea."     a pepsi at the trash; then a tea at the user
     "Take the 7up and the apple to the counter."   each of them at the counter
-    "Bring me a soda that is not a coke."          something at the user, no coke can
+    "Bring me a soda that is not a coke."          one of the sodas at the user, no coke can
+    "That sponge has had its day. Bin it."         a sponge at the trash
 
-Read by the verbs and words that the skill file states ([[errands]], [words]). What "a soda" or "something salty" is stays for the language
-model to say. An instruction without one of the verbs is not read, and the language model decides alone, as in plain SayCan.
+Read by the verbs and words that the skill file states ([[errands]], [words]). What "something salty" is stays for the language model to
+say. An instruction of which a part is not understood is not read, and the language model decides alone, as in plain SayCan.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from seesay.planner.clauses import GOAL, Clause, Passage
 from seesay.planner.phrases import COUNTS
 from seesay.planner.skills import Library
-from seesay.planner.vocabulary import Ends, Verb, Vocabulary
+from seesay.planner.vocabulary import Ends, Verb
+from seesay.planner.wording import Hit, Mention
 
-_POLITE = r"(?:then\s+|also\s+|please\s+|(?:can|could|would|will)\s+(?:you|i)\s+)*"
-_JOIN = rf"(?:\s*,\s*and\s+|\s*[,;]\s*|\s+and\s+then\s+|\s+and\s+|[.!?]\s+){_POLITE}"
 _NOT = re.compile(
-    r"\b(?:not|isn't|aren't|no|without|except|but|allergic to|don't|doesn't|instead of|rather than|other than|hate|dislike)\b"
+    r"\b(?:not|isn't|aren't|no|without|except|apart from|but not|(?<=all )but|(?<=everything )but|(?<=anything )but|allergic to|don't"
+    r"|doesn't|do not|never|instead of|rather than|other than|hate|dislike|neither)\b"
 )
-_PRONOUN = re.compile(r"\s*(?:it|them|that one)\b")
-_ARTICLE = r"(?:the|a|an|some|another|one|two|three|four|five|six|my|your|that|this|any)"
-_BEHIND = r"(?:to|into|onto|on|in|for|from|at|off|over|by|away|out|please|back|up|down)"
+_POINTING = re.compile(r"\b(?:it|them|that one|this one|those|these|that|this|one|ones|the)\b")
+_VAGUE = re.compile(r"\b(?:something|anything|what|whatever|whichever|some|any|stuff|everything)\b")
+_ALL = re.compile(
+    r"\b(?:all|every|each|everything|any and all)\b(?:\s+(?:of|the|my|your|those|these|that|single))*(?:\s+[a-z'-]+){0,2}\s*$"
+)
+_ALL_OF_THEM = re.compile(r"\b(?:all|each|both) of (?:it|them)\b")
+_LANDMARK = re.compile(
+    r"\b(?:next to|beside|near|behind|under|like|than|similar to|instead of|in place of)\s+(?:the|a|an|my|your|that|this)?\s*$"
+)
+_TOWARDS = re.compile(r"\b(?:to|into|onto|towards?)\s+(?:the|my|your|our|that|this)?\s*$")
+_FROM = re.compile(
+    r"(?:\b(?:from|off|out of|of|away from)|\b(?:that|which|who)(?:'s| is| are|'re|'ve been)(?:\s+[a-z]+)?\s+(?:on|at|in|by)"
+    r"|(?<!be )\b(?:lying|sitting|standing|left|laying|resting)\s+(?:there\s+)?(?:on|at|in|by))\s+(?:the|my|your|our|that|this)?\s*$"
+)
+_IN_HAND = re.compile(r"\bin (?:your|the) (?:gripper|hand)\b")
+_IN_IT = re.compile(r"\b(?:it|them|that|this|hand|gripper)\b")
+_HEAD = re.compile(r"^(?:[\s,;:.!?-]|\d+[.)]\s|(?:and|then|but|so|plus)\s)+", re.IGNORECASE)
+_PLAIN = re.compile(
+    r"(?:all|every|each|of|the|my|your|any|other|old|empty|remaining|leftover|left|used|those|these|both|single|last|me|us|away|out|up|off"
+    r"|over|to|some|a|an|down|them|and|our)$"
+)
+"""Words that do not narrow down which things of a kind are meant."""
 
 
 @dataclass(frozen=True)
 class Errand:
-    """One end to bring about, `text` as a plain instruction. things: named ones that are asked for, () for any; without: those excluded.
-    place: "" for none. times: how many, None for all there are."""
+    """One end to bring about, `text` as a plain instruction. things: those that are meant, () for any; without: those excluded.
+    place: "" for none or any. source: place where the things are now, "" if it is not said. times: how many, None for all there are.
+    one_by_one: the words for each of several things, with {thing}, where nothing but their kind says which; "" otherwise."""
 
     text: str
     ends: Ends
@@ -40,119 +61,200 @@ class Errand:
     things: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     times: int | None = 1
+    source: str = ""
+    one_by_one: str = ""
 
 
 def read_errands(text: str, library: Library) -> tuple[Errand, ...]:
     """The errands of an instruction in their order; () where one of its parts is not understood."""
     words = library.vocabulary
-    own = {name: name for name in (*library.prompts(), *library.places)}
+    own = {name.lower(): name for name in (*library.prompts(), *library.places)}
     words = replace(words, names={**own, **words.names})
-    errands: list[Errand] = []
-    for clause in _clauses(text.strip(), words):
-        found = [_errand(part, words, library.places) for part in _shares(clause, words)]
-        if None in found:
+    passage = Passage(text, words, tuple(library.places))
+    found: list[list[Errand]] = []
+    for clause in passage.clauses():
+        errands = _Reader(passage, clause, words.verbs, found[-1][-1] if found else None).errands()
+        if not errands:
             return ()
-        errands += [errand for errand in found if errand is not None]
-    return tuple(errands)
+        lead = passage.line[clause.start : clause.hits[0].start] if clause.hits else ""
+        found.insert(len(found) - (1 if found and re.search(r"\bafter (?:you\s+)?$", lead) else 0), errands)
+    if len(found) > 1 and re.match(r"\W*before\b", passage.line):
+        found[:2] = found[1::-1]
+    return tuple(errand for errands in found for errand in errands)
 
 
-def _verbs(text: str, words: Vocabulary) -> list[tuple[int, int, Verb]]:
-    """(start, end, verb) of each verb in the order of the text; of two in one place the longer."""
-    hits = [
-        (match.start(), match.end(), verb)
-        for verb in words.verbs
-        for word in verb.words
-        for match in re.finditer(rf"(?<!\bthe )(?<!\byour )(?<!\bmy )(?<!\ba )\b{re.escape(word)}\b", text.lower())
-        if verb.ends != "off" or re.search(r"\b(?:off|from)\b", text[match.end() :].lower())
-    ]
-    kept: list[tuple[int, int, Verb]] = []
-    for hit in sorted(hits, key=lambda hit: (hit[0], -hit[1])):
-        if not kept or hit[0] >= kept[-1][1]:
-            kept.append(hit)
-    return kept
+class _Reader:
+    """One clause of a passage. before: the last errand of the clause before, for what "it" is."""
 
+    def __init__(self, passage: Passage, clause: Clause, verbs: Sequence[Verb], before: Errand | None) -> None:
+        self._passage, self._clause, self._verbs, self._before = passage, clause, verbs, before
+        self._line = passage.line
+        self._denied = self._excluded()
 
-def _clauses(text: str, words: Vocabulary) -> list[str]:
-    """Parts with an order each: before a verb that follows "and", a comma or a full stop, and has things of its own."""
-    cuts = [0]
-    verbs = _verbs(text, words)
-    for (_, end, _), (start, after, _) in itertools.pairwise(verbs):
-        joined = re.search(_JOIN + r"$", text[:start], re.IGNORECASE)
-        about = text[end : joined.start()].lower() if joined else ""
-        if joined and re.search(r"\w", about) and not _PRONOUN.fullmatch(about) and not _PRONOUN.match(text[after:].lower()):
-            cuts.append(joined.start())
-    parts = [text[a:b] for a, b in zip(cuts, [*cuts[1:], len(text)], strict=True)]
-    return [_sentence(re.sub(rf"^{_JOIN}", "", part, flags=re.IGNORECASE)) for part in parts]
+    def errands(self) -> list[Errand]:
+        """What the clause asks for, by its last verb that fits; [] if none does."""
+        clause = self._clause
+        if not clause.hits:
+            bare = next((verb for verb in self._verbs if verb.ends == "at" and not verb.place), None)
+            return self._by(bare, Hit(clause.start, clause.start, ())) if bare else []
+        for hit in reversed(clause.hits):
+            for verb in self._likely_first(hit):
+                found = self._by(verb, hit)
+                if found:
+                    return [*found, *self._ways_after(clause.hits)] if found[0].ends == "held" else found
+        return []
 
+    def _likely_first(self, hit: Hit) -> list[Verb]:
+        """What a verb may ask for. "The tea goes to the table" is about the tea, "go to the table" about the robot."""
+        start = max(self._clause.start, self._passage.sentence(hit.start)[0])
+        pronoun = re.search(r"\b(?:it|they|that|which|them|one)\s+(?:\w+\s+)?$", self._line[self._clause.start : hit.start])
+        order = ("at", "near") if self._passage.things(start, hit.start) or pronoun else ("near", "at")
+        return sorted(hit.verbs, key=lambda verb: order.index(verb.ends) if verb.ends in order else len(order))
 
-def _shares(clause: str, words: Vocabulary) -> Iterator[str]:
-    """A clause about several things as one clause for each: "bring me a tea and the apple" -> "bring me a tea", "bring me the apple"."""
-    verbs = _verbs(clause, words)
-    if not verbs:
-        yield clause
-        return
-    start = verbs[-1][1]
-    start += re.match(r"(?:\s+(?:away|out|over|off|up|down|me|us|to))*\s*", clause[start:], re.IGNORECASE).end()  # type: ignore[union-attr]
-    tail = clause[start:].rstrip(" .!?")
-    items = re.split(r"\s*,\s*and\s+|\s*,\s*|\s+and\s+", tail, flags=re.IGNORECASE)
-    behind = re.search(rf"\s+{_BEHIND}\b.*$", items[-1], re.IGNORECASE)
-    suffix = behind[0] if behind else ""
-    items[-1] = items[-1][: len(items[-1]) - len(suffix)]
-    known = "|".join(re.escape(word) for word in sorted({*words.names, *words.nouns}, key=len, reverse=True))
-    item = re.compile(rf"(?:(?:{_ARTICLE})\s+.*\b)?(?:{known})(?:e?s)?", re.IGNORECASE)
-    if len(items) < 2 or _NOT.search(tail.lower()) or not all(item.fullmatch(each.strip()) for each in items):
-        yield clause
-        return
-    for each in items:
-        yield _sentence(clause[:start] + each.strip() + suffix)
+    def _ways_after(self, hits: Iterable[Hit]) -> list[Errand]:
+        """Where the robot is to go with what it holds."""
+        ways = [(verb, hit.end) for hit in hits for verb in hit.verbs if verb.ends == "near"]
+        return [way for verb, end in ways for way in self._ways(verb, end, self._clause.end)]
 
+    def _by(self, verb: Verb, hit: Hit) -> list[Errand]:
+        """The errands by one of the verbs; [] if it does not fit."""
+        stop = min(self._passage.sentence(hit.start)[1], self._clause.end)
+        if verb.ends == "near":
+            return self._ways(verb, hit.end, stop)
+        place, source = self._where(verb, hit.end, stop)
+        if not verb.place and _IN_HAND.search(self._line[hit.end : stop]):
+            verb, place = next((each for each in self._verbs if each.ends == "held"), verb), ""
+        asked = self._asked(verb, hit, stop)
+        if place is None or (verb.ends == "down" and not asked and not _IN_IT.search(self._line[hit.start : stop])):
+            return []
+        ends: Ends = "at" if verb.ends == "down" and place else verb.ends
+        things = self._before.things if asked is None and self._before else ()
+        without = tuple(dict.fromkeys(name for each in self._denied if each not in (asked or []) for name in each.names))
+        text = _sentence(_HEAD.sub("", self._passage.text[self._clause.start : self._clause.end]))
+        errand = Errand(text, ends, place, things, without, source=source)
+        groups = self._groups(asked or [])
+        return [self._about(errand, group, groups, verb, hit, stop) for group in groups] or [self._about_any(errand, verb, hit, stop)]
 
-def _errand(text: str, words: Vocabulary, places: Container[str]) -> Errand | None:
-    verbs = _verbs(text, words)
-    if not verbs:
-        return None
-    verb = verbs[-1][2]
-    line = text.lower()
-    named = _named(line, words)
-    denied = _NOT.search(line)
-    things = [(at, name) for at, name in named if name not in places]
-    excluded = [name for at, name in things if denied and at > denied.start() and not re.search(r"[.!?;,]", line[denied.end() : at])]
-    asked_for = [name for _, name in things if name not in excluded]
-    errand = Errand(text, verb.ends, verb.place, tuple(dict.fromkeys(asked_for)), tuple(dict.fromkeys(excluded)))
-    count = re.search(rf"\b({'|'.join(COUNTS)}|\d)\b\s+(?=\w+s\b)", line)
-    if count:
-        errand = replace(errand, times=COUNTS.get(count[1]) or int(count[1]))
-    elif re.search(r"\b(?:all|every|each|everything|both)\b", line) or re.search(rf"\b(?:{'|'.join(words.nouns)})s\b", line):
-        errand = replace(errand, times=None)
-    return _placed(errand, verb, line, [spot for spot in named if spot[1] in places])
+    def _about_any(self, errand: Errand, verb: Verb, hit: Hit, stop: int) -> Errand:
+        every = verb.ends == "off" or re.search(r"\b(?:everything|all|both)\b", self._line[hit.end : stop])
+        one_by_one = self._plain(errand.ends, errand.place) if every and not self._is_qualified(hit.end) else ""
+        return replace(errand, times=None if every else 1, one_by_one=one_by_one)
 
+    def _plain(self, ends: Ends, place: str) -> str:
+        """Plain words for an end, with {thing}: those of the verbs for this very place, or else of those for any; "" if there are none."""
+        fitting = [verb for verb in self._verbs if verb.ends == ends and verb.plain and verb.place in ("", place)]
+        return max(fitting, key=lambda verb: len(verb.place)).plain.format(thing="{thing}", place=place) if fitting else ""
 
-def _placed(errand: Errand, verb: Verb, line: str, named: Sequence[tuple[int, str]]) -> Errand | None:
-    """The errand with its place, None where it needs one that is not named."""
-    if re.search(r"\bin (?:your|the) (?:gripper|hand)\b", line):
-        return replace(errand, ends="held", place="")
-    if verb.ends == "held":
-        return errand
-    spots = [(line[:at].split()[-2:], name) for at, name in named]
-    off = [name for before, name in spots if {"off", "from", "of"} & set(before)]
-    goals = [name for before, name in spots if not {"off", "from", "of"} & set(before)]
-    if verb.ends == "off":
-        return replace(errand, place=off[0]) if off and errand.things else None
-    if verb.ends == "at" and verb.place and (re.search(r"\b(?:me|us)\b", line) or verb.place == "trash" or not goals):
-        return errand
-    if not goals:
-        return None
-    return replace(errand, place=goals[-1])
+    def _about(self, errand: Errand, group: list[Mention], groups: list[list[Mention]], verb: Verb, hit: Hit, stop: int) -> Errand:
+        """The errand for one of several groups of things."""
+        names = tuple(dict.fromkeys(name for each in group for name in each.names)) if all(each.names for each in group) else ()
+        without = tuple(name for name in errand.without if (name,) != names)
+        names = tuple(name for name in names if name not in without)
+        behind = min((other[0].start for other in groups if other[0].start > group[-1].end), default=stop)
+        goals = [each.names[0] for each in self._passage.spots(group[-1].end, behind) if GOAL.search(self._line[: each.start])]
+        place = goals[-1] if goals and behind != stop and not verb.place and verb.ends == "at" else errand.place
+        times, plain = self._times(group[0], stop if len(groups) == 1 else group[0].end), self._plain(errand.ends, place)
+        if times == 1:
+            said = f"the {names[0]}" if len(names) == 1 else self._said(group)
+            text = plain.format(thing=said) if plain and (len(groups) > 1 or len(names) == 1) else errand.text
+            return replace(errand, text=text, place=place, things=names, without=without)
+        single = len(names) == 1 or (times is None and not self._is_qualified(hit.end, group[0].start, group[-1].end))
+        return replace(errand, place=place, things=names, without=without, times=times, one_by_one=plain if single else "")
 
+    def _said(self, group: list[Mention]) -> str:
+        """The words for things of a kind, with their article and what stands between."""
+        before = re.split(r"\band\b|,", self._line[: group[0].start])[-1]
+        head = re.search(r"\b(?:a|an|the|some|any|another|one|my|your)\s+(?:[a-z'-]+\s+){0,3}$", before)
+        return self._passage.text[group[0].start - (len(head[0]) if head else 0) : group[-1].end]
 
-def _named(line: str, words: Vocabulary) -> list[tuple[int, str]]:
-    """(position, name) of what is named, longest words first, so that "far counter" is not "counter"."""
-    found: list[tuple[int, str]] = []
-    for word in sorted(words.names, key=len, reverse=True):
-        for match in re.finditer(rf"\b{re.escape(word)}(?:e?s)?\b", line):
-            found.append((match.start(), words.names[word]))
-            line = line[: match.start()] + "_" * len(match[0]) + line[match.end() :]
-    return sorted(found)
+    def _ways(self, verb: Verb, end: int, stop: int) -> list[Errand]:
+        spots = [each.names[0] for each in self._passage.spots(end, stop) if not _FROM.search(self._line[: each.start])]
+        return [Errand(verb.plain.format(thing="", place=spot), "near", spot) for spot in spots]
+
+    def _excluded(self) -> list[Mention]:
+        """Things after a "not", up to the end of its part of the sentence."""
+        line = self._line[: self._clause.end]
+        found: dict[Mention, None] = {}
+        for match in _NOT.finditer(line, self._clause.start):
+            until = re.compile(r"[.!?;,]|\b(?:but|so)\b").search(line, match.end())
+            found |= dict.fromkeys(self._passage.things(match.end(), until.start() if until else len(line)))
+        return list(found)
+
+    def _asked(self, verb: Verb, hit: Hit, stop: int) -> list[Mention] | None:
+        """What the verb is about, [] for anything, None for what the clause before is about."""
+        about, ahead = self._line[hit.end : stop], self._passage.things(self._clause.start, hit.start)
+        allowed = [each for each in ahead if each not in self._denied]
+        subject = [each for each in allowed if each.start >= self._passage.sentence(hit.start)[0]]
+        if verb.alone and not verb.place and subject:
+            return subject
+        behind = [each for each in self._passage.things(hit.end, stop) if each not in self._denied]
+        behind = [each for each in behind if not _LANDMARK.search(self._line[hit.end : each.start])]
+        if behind:
+            return behind
+        if _VAGUE.search(about) and not re.search(r"\b(?:it|them|that one)\b", about):
+            return []
+        pointing = _POINTING.search(about) or not re.search(r"[a-z]", re.sub(r"\b(?:away|out|over|up|down|back|please|now)\b", "", about))
+        if ahead and (pointing or verb.alone):
+            return allowed or (ahead if re.search(r"\b(?:it|them)\b", self._line[ahead[-1].end : stop]) else [])
+        return None if pointing and not re.search(r"\bthe\b", about) else []
+
+    def _groups(self, asked: list[Mention]) -> list[list[Mention]]:
+        """Mentions of the same thing, or of things one of which is wanted ("or"), together."""
+        groups: list[list[Mention]] = []
+        for each in asked:
+            between = self._line[groups[-1][-1].end : each.start] if groups else ""
+            if groups and any(set(each.names) & set(other.names) for other in groups[-1]):
+                groups[-1] = [min((*groups[-1], each), key=lambda one: len(one.names) or len(self._line))]
+            elif groups and (re.search(r"\bor\b", between) or not re.search(r"\b(?:and|plus|then|also|as well as|with)\b|[,&]", between)):
+                groups[-1].append(each)
+            else:
+                groups.append([each])
+        return groups
+
+    def _times(self, mention: Mention, stop: int) -> int | None:
+        """How many, None for all."""
+        start = self._clause.start
+        before = self._line[start : mention.start]
+        count = re.search(rf"\b({'|'.join(COUNTS)}|\d)\s+(?:[a-z'-]+\s+){{0,2}}$", before)
+        if count and (mention.plural or re.search(r"\w+s\b", self._line[start + count.end(1) : mention.end])):
+            return COUNTS.get(count[1]) or int(count[1])
+        if mention.plural and re.search(r"\bboth\b(?:\s+(?:of|the|my))*\s*$", before):
+            return 2
+        if _ALL.search(before) or _ALL_OF_THEM.search(self._line[mention.end : stop]):
+            return None
+        return None if mention.plural and not re.search(r"\b(?:some|any|a|an|one of(?: the)?)\s+(?:[a-z'-]+\s+){0,2}$", before) else 1
+
+    def _is_qualified(self, end: int, start: int | None = None, behind: int = 0) -> bool:
+        """Whether words that are not known say which ones are meant: "all the salty snacks", "everything that has caffeine".
+
+        start, behind: of what is named, None for "everything" alone; end: of the verb.
+        """
+        before = re.findall(r"[a-z'-]+", self._line[end : end if start is None else start])
+        everything = re.compile(r"\b(?:everything|all(?: of (?:it|them))?)\b").search(self._line, end) if start is None else None
+        after = self._line[everything.end() if everything else max(end, behind) :]
+        relative = re.match(r"\s+(?:that|which|who|with|without|you|i|we|containing|having|made)\b", after)
+        lies = re.match(r"\s+(?:that|which)(?:'s| is| are)?(?:\s+[a-z]+)?\s+(?:on|at|in|by)\b", after)
+        return not all(map(_PLAIN.match, before[-3:])) or (relative is not None and lies is None)
+
+    def _where(self, verb: Verb, end: int, stop: int) -> tuple[str | None, str]:
+        """Where the thing is to be, "" for no place, None where one is needed and not named; and where it is now, "" if it is not said."""
+        spots = self._passage.spots(end, stop)
+        if verb.ends == "at" and not verb.place and not spots:
+            spots = self._passage.spots(self._clause.start, self._clause.end)
+        leave = [each.names[0] for each in spots if _FROM.search(self._line[: each.start])]
+        reach = [each for each in spots if not _FROM.search(self._line[: each.start]) and GOAL.search(self._line[: each.start])]
+        sure = [each.names[0] for each in reach if _TOWARDS.search(self._line[: each.start])]
+        goals = sure or [each.names[0] for each in reach]
+        if verb.ends == "off":
+            off = next(iter((*leave, *(each.names[0] for each in spots))), None)
+            return off, off or ""
+        if verb.ends == "held":
+            return "", next(iter((*leave, *goals)), "")
+        if verb.place:
+            others = [name for name in (goals if verb.alone else sure) if name != verb.place]
+            goals = others[-1:] if others and verb.place != "trash" else [verb.place]
+        goal = goals[-1] if goals else ("" if verb.ends == "down" else None)
+        return goal, next((name for name in (*leave, *(each.names[0] for each in reach)) if name != goal), "")
 
 
 def _sentence(text: str) -> str:

@@ -3,63 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
-from seesay.messages import Objects
+import numpy as np
+
+from seesay.messages import Object, Objects
 from seesay.planner.agenda import Agenda, Subtask
 from seesay.planner.errands import Errand, read_errands
 from seesay.planner.prompt import LONGEST_INSTRUCTION, StepRecord
 from seesay.planner.reading import read
+from seesay.planner.relations import ROBOT_REACH, apart, evidence_ns
 from seesay.planner.skills import DONE, Library, Option
-
-
-@dataclass(frozen=True)
-class Trail:
-    """What steps that succeeded have led to, by their skills' effects.
-
-    spot: the named place where the robot is, "" if it is not known. held: the thing in the gripper, "" for none that was picked up.
-    placed: (thing, spot) of what was put down. visited: spots, in order.
-    """
-
-    spot: str = ""
-    held: str = ""
-    placed: tuple[tuple[str, str], ...] = ()
-    visited: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, history: Sequence[StepRecord], library: Library) -> Trail:
-        options = {option.phrase: option for option in library.candidates()}
-        trail = cls()
-        for record in history:
-            option = options.get(record.phrase)
-            if record.succeeded and option is not None and option.skill != DONE:
-                trail = trail._after(option, library)
-        return trail
-
-    def _after(self, option: Option, library: Library) -> Trail:
-        spot, held, placed, visited = self.spot, self.held, self.placed, self.visited
-        skill = library.skill(option.skill)
-        for effect in skill.effects:
-            name = option.arguments.get(effect.name, effect.name)
-            if effect.verb == "near":
-                spot = name if name in library.places else ""
-                visited += (spot,)
-            elif effect.verb == "held":
-                held = name
-            elif effect.verb == "empty":
-                put = next((option.arguments.get(need.name, need.name) for need in skill.needs if need.verb == "held"), held)
-                held, placed = "", (*placed, (put, spot))
-        return Trail(spot, held, placed, visited)
+from seesay.planner.trail import Trail
 
 
 class Pursuit:
-    """Errands in their order, one after the other, with the steps that each has had."""
+    """Errands in their order, one after the other, with the steps that each has had.
+
+    "All" there are is told from what is seen: one thing after the other is pursued, as an errand of its own, until no more is seen at this
+    look and the one before.
+    """
 
     def __init__(self, errands: Sequence[Errand], library: Library) -> None:
         self._errands, self._library = tuple(errands), library
         self._before: tuple[StepRecord, ...] = ()
         self._own: list[StepRecord] = []
         self._at = 0
+        self._looks: list[tuple[int, dict[str, set[str]]]] = []
 
     @property
     def current(self) -> Errand | None:
@@ -67,7 +37,7 @@ class Pursuit:
         return self._errands[self._at] if not self._over() else None
 
     def update(self, objects: Objects) -> None:
-        """Nothing to learn from what is seen: errands name kinds of things."""
+        """Nothing to learn before there are pictures of what is done: errands name kinds of things."""
 
     def settle(self, option: Option) -> bool:
         """An errand is not replaced by one option."""
@@ -75,11 +45,16 @@ class Pursuit:
 
     def next(self, objects: Objects, verify: bool = True) -> Subtask:
         """The first errand that is not over; the last one, as done, when all are."""
+        self._look(objects)
         while self._over() and self._at < len(self._errands) - 1:
             self._step_on()
-        errand, own = self._errands[self._at], tuple(self._own)
-        done = self._library.done_rule.probability(self._over())
-        return Subtask(errand.text, own, None, done, "" if self._over() else _missing(errand), dict(self._idle(objects)), self._then)
+        errand, own, over = self._errands[self._at], tuple(self._own), self._over()
+        held = self._trail().held or next((thing.label for thing in objects.objects if thing.status == "held"), "")
+        if not over and (errand.times or 2) > 1 and errand.one_by_one:
+            errand, own = self._single(errand, held), self._since_put_down()
+        done = self._library.done_rule.probability(over)
+        idle = dict(self._idle(errand, over, held, objects))
+        return Subtask(errand.text, own, None, done, "" if over else _missing(errand), idle, self._then)
 
     def wanted(self, objects: Objects, verify: bool = True) -> list[str]:
         """Nothing must be seen: things can be searched for."""
@@ -104,7 +79,7 @@ class Pursuit:
     def _then(self, record: StepRecord, objects: Objects) -> Subtask:
         """What the step after one more step would serve."""
         later = Pursuit(self._errands, self._library)
-        later._before, later._own, later._at = self._before, [*self._own, record], self._at
+        later._before, later._own, later._at, later._looks = self._before, [*self._own, record], self._at, list(self._looks)
         return later.next(objects)
 
     def _step_on(self) -> None:
@@ -112,35 +87,93 @@ class Pursuit:
         self._own = []
         self._at += 1
 
+    def _trail(self) -> Trail:
+        return Trail.of([*self._before, *self._own], self._library)
+
+    def _look(self, objects: Objects) -> None:
+        """Remember where things are seen, at the last two looks."""
+        seen: dict[str, set[str]] = {}
+        for thing in objects.objects:
+            if thing.status != "lost":
+                seen.setdefault(thing.label, set()).add("held" if thing.status == "held" else self._spot(thing))
+        stamp = evidence_ns(objects)
+        self._looks = [*[look for look in self._looks if look[0] < stamp][-1:], (stamp, seen)]
+
+    def _spot(self, thing: Object) -> str:
+        """The named place where a thing is, "" for none."""
+        away = {name: apart(thing, np.array(position)) for name, position in self._library.places.items()}
+        nearest = min(away, key=lambda name: away[name], default="")
+        return nearest if nearest and away[nearest] <= ROBOT_REACH else ""
+
+    def _left(self, errand: Errand) -> list[str]:
+        """What is wanted and was seen, at one of the last two looks, where it is not to stay."""
+        placed = {thing for thing, _ in self._placed()}
+        left: dict[str, None] = {}
+        for number, (_, seen) in enumerate(reversed(self._looks)):
+            for thing, spots in seen.items():
+                forgotten = number > 0 and (thing in placed or thing in self._looks[-1][1])
+                if _wants(errand, thing) and not forgotten and any(_is_away(spot, errand) for spot in spots):
+                    left[thing] = None
+        return list(left)
+
+    def _placed(self) -> list[tuple[str, str]]:
+        """(thing, spot) of what was put down for the current errand."""
+        return list(self._trail().placed[len(Trail.of(self._before, self._library).placed) :])
+
+    def _single(self, errand: Errand, held: str) -> Errand:
+        """An errand about several things as one about the next of them."""
+        left = self._left(errand)
+        if not left and errand.times is None:
+            return errand
+        named = errand.things if len(errand.things) == 1 else ()
+        thing = held if held and _wants(errand, held) else (named or tuple(left) or ("",))[0]
+        if not thing:
+            return errand
+        return replace(errand, text=errand.one_by_one.format(thing=f"the {thing}"), things=(thing,), times=1)
+
+    def _since_put_down(self) -> tuple[StepRecord, ...]:
+        """The steps since a thing of the current errand was last put down."""
+        count = len(self._placed())
+        for start in range(len(self._own)):
+            done = Trail.of([*self._before, *self._own[:start]], self._library).placed
+            if len(done) - len(Trail.of(self._before, self._library).placed) == count:
+                return tuple(self._own[start:])
+        return ()
+
     def _over(self) -> bool:
-        errand, trail = self._errands[self._at], Trail.of([*self._before, *self._own], self._library)
-        placed = [spot for thing, spot in trail.placed[len(Trail.of(self._before, self._library).placed) :] if _wants(errand, thing)]
+        errand, trail = self._errands[self._at], self._trail()
+        placed = [spot for thing, spot in self._placed() if _wants(errand, thing)]
+        if errand.times is None and errand.one_by_one and self._left(errand):
+            return False
         match errand.ends:
             case "at":
                 return placed.count(errand.place) >= (errand.times or 1)
             case "off":
                 return len(placed) - placed.count(errand.place) >= (errand.times or 1)
+            case "down":
+                return len(placed) >= (errand.times or 1)
             case "held":
                 return trail.held != "" and _wants(errand, trail.held)
             case "near":
                 return errand.place in trail.visited[len(Trail.of(self._before, self._library).visited) :]
 
-    def _idle(self, objects: Objects) -> Iterator[tuple[str, str]]:
+    def _idle(self, errand: Errand, over: bool, held: str, objects: Objects) -> Iterator[tuple[str, str]]:
         """Phrases of options that plainly do not serve the errand, with the reason."""
-        errand, over = self._errands[self._at], self._over()
-        trail = Trail.of([*self._before, *self._own], self._library)
-        held = trail.held or next((thing.label for thing in objects.objects if thing.status == "held"), "")
-        carried = held if held and _wants(errand, held) else ""
+        trail = self._trail()
         for option in self._library.candidates():
-            if option.skill == DONE or (over and errand.times is None):
+            if option.skill == DONE or (over and errand.times is None and not errand.one_by_one):
                 continue
-            reason = "what was asked for is done" if over else self._why_idle(option, errand, trail, carried)
+            reason = "what was asked for is done" if over else self._why_idle(option, errand, trail, held, objects)
             if reason:
                 yield option.phrase, reason
 
-    def _why_idle(self, option: Option, errand: Errand, trail: Trail, carried: str) -> str:
-        """carried: the thing in the gripper, if it is one that is wanted."""
-        for effect in self._library.skill(option.skill).effects:
+    def _why_idle(self, option: Option, errand: Errand, trail: Trail, held: str, objects: Objects) -> str:
+        """held: the thing in the gripper, "" for none."""
+        carried = held if held and _wants(errand, held) else ""
+        effects = self._library.skill(option.skill).effects
+        if held and not carried and errand.ends != "near" and all(effect.verb != "empty" for effect in effects):
+            return f"the gripper holds the {held}"
+        for effect in effects:
             name = option.arguments.get(effect.name, effect.name)
             goes_to = name if effect.verb == "near" and name in self._library.places else ""
             puts_down_at = trail.spot if effect.verb == "empty" else None
@@ -149,15 +182,25 @@ class Pursuit:
                     return f"the robot is to go to the {errand.place}"
                 case "held" if carried:
                     return f"the {carried} is to be held"
+                case "down" if carried and effect.verb != "empty":
+                    return f"the {carried} is to be put down"
                 case "at" if carried and errand.place not in (goes_to, puts_down_at):
                     return f"the {carried} is to be at the {errand.place}"
                 case "at" if effect.verb == "held" and any(spot == trail.spot == errand.place for _, spot in trail.placed):
                     return f"the {name} is at the {errand.place} already"
                 case "off" if carried and (goes_to or puts_down_at or "") == errand.place:
                     return f"the {carried} is to be off the {errand.place}"
-            if effect.verb in ("held", "near") and not goes_to and not _wants(errand, name):
-                return f"the {name} was not asked for"
+            if effect.verb in ("held", "near") and not goes_to:
+                if not _wants(errand, name):
+                    return f"the {name} was not asked for"
+                if errand.source and trail.spot != errand.source and self._elsewhere(name, errand, objects):
+                    return f"another {name} is not at the {errand.source}"
         return ""
+
+    def _elsewhere(self, name: str, errand: Errand, objects: Objects) -> bool:
+        """Whether there is one at the errand's source, and one that is not meant."""
+        spots = {self._spot(thing) for thing in objects.objects if thing.label == name and thing.status not in ("lost", "held")}
+        return errand.source in spots and len(spots) > 1
 
 
 def agenda_of(text: str, library: Library) -> Agenda | Pursuit | None:
@@ -178,6 +221,13 @@ def _wants(errand: Errand, thing: str) -> bool:
     return thing not in errand.without and (not errand.things or thing in errand.things)
 
 
+def _is_away(spot: str, errand: Errand) -> bool:
+    """Whether a thing that is there is still to be carried."""
+    if spot == "held":
+        return True
+    return spot == errand.place if errand.ends == "off" else spot != errand.place and errand.source in ("", spot)
+
+
 def _missing(errand: Errand) -> str:
     what = "the " + " or ".join(errand.things) if errand.things else "something"
     match errand.ends:
@@ -185,4 +235,6 @@ def _missing(errand: Errand) -> str:
             return f"{what} not yet held"
         case "near":
             return f"the robot was not at the {errand.place} yet"
+        case "down":
+            return f"{what} not yet put down"
     return f"{what} not yet put down {'at' if errand.ends == 'at' else 'off'} the {errand.place}"

@@ -137,8 +137,7 @@ class Library:
                 raise SkillError(f"expected a group of {self.name} ({', '.join(self.objects)}), got {group!r}: correct the name")
         objects = {**self.objects, **{group: tuple(names) for group, names in groups.items()}}
         there = {*self.places, *itertools.chain(*objects.values())}
-        names = {said: name for said, name in self.vocabulary.names.items() if name in there}
-        return replace(self, objects=objects, vocabulary=replace(self.vocabulary, names=names))
+        return replace(self, objects=objects, vocabulary=self.vocabulary.over(there))
 
     def _bindings(self, form: Form) -> list[dict[str, str]]:
         groups = (self._group(form, name) for name in form.arguments)
@@ -175,7 +174,7 @@ def _library(table: Mapping[str, Any]) -> Library:
     dialogue = typed(table, "dialogue", dict, {})
     known("dialogue", dialogue, {"introduction", "examples"})
     done = typed(table, "done", dict, {})
-    names, nouns = read_words(typed(table, "words", dict, {}))
+    names, kinds = read_words(typed(table, "words", dict, {}))
     return Library(
         name=typed(table, "name", str),
         skills=_each(table, "skills", _skill),
@@ -187,7 +186,7 @@ def _library(table: Mapping[str, Any]) -> Library:
         introduction=typed(dialogue, "introduction", str, ""),
         examples=_each(dialogue, "examples", _example, "dialogue"),
         reach=_reach(table),
-        vocabulary=Vocabulary(_each(table, "errands", read_verb), names, nouns),
+        vocabulary=Vocabulary(_each(table, "errands", read_verb), names, kinds),
     )
 
 

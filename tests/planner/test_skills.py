@@ -130,6 +130,12 @@ def test_minimal_file_and_missing_ones(tmp_path: Path) -> None:
         (('name = "one"', 'name = "one"\n[[errands]]\nends = "in"\nwords = ["fill"]'), 4),
         (('name = "one"', 'name = "one"\n[[errands]]\nends = "at"\nplace = "moon"\nwords = ["fling"]'), 5),
         (('name = "one"', 'name = "one"\n[[errands]]\nends = "at"\nwords = []'), 5),
+        (('name = "one"', 'name = "one"\n[[errands]]\nends = "at"\nalone = 1\nwords = ["fling"]'), 5),
+        (('name = "one"', 'name = "one"\n[[errands]]\nends = "at"\nwords = ["fling"]\nplain = "Fling {it}."'), 6),
+        (('name = "one"', 'name = "one"\n[[errands]]\nends = "at"\nwords = ["fling"]\nplain = "Fling {thing!r}."'), 6),
+        (('name = "one"', 'name = "one"\n[[errands]]\nends = "at"\nwords = ["fling"]\nplain = "Fling {"'), 6),
+        (('name = "one"', 'name = "one"\n[words.kinds]\ncup = ["glass"]'), 4),
+        (('name = "one"', 'name = "one"\n[words.kinds]\ncup = "glass"'), 4),
     ],
 )
 def test_the_line_is_named(tmp_path: Path, change: tuple[str, str], line: int) -> None:
