@@ -155,7 +155,7 @@ class Pursuit:
             case "held":
                 return trail.held != "" and _wants(errand, trail.held)
             case "near":
-                return errand.place in trail.visited[len(Trail.of(self._before, self._library).visited) :]
+                return errand.place in (trail.spot, *trail.visited[len(Trail.of(self._before, self._library).visited) :])
 
     def _idle(self, errand: Errand, over: bool, held: str, objects: Objects) -> Iterator[tuple[str, str]]:
         """Phrases of options that plainly do not serve the errand, with the reason."""
@@ -173,6 +173,10 @@ class Pursuit:
         effects = self._library.skill(option.skill).effects
         if held and not carried and errand.ends != "near" and all(effect.verb != "empty" for effect in effects):
             return f"the gripper holds the {held}"
+        meant = "" if carried or trail.spot == errand.source else self._only_there(errand, objects)
+        ways = [option.arguments.get(effect.name) for effect in effects if effect.verb == "near"]
+        if meant and errand.source not in ways and all(effect.verb != "empty" for effect in effects):
+            return f"the {meant} that is meant is at the {errand.source}"
         for effect in effects:
             name = option.arguments.get(effect.name, effect.name)
             goes_to = name if effect.verb == "near" and name in self._library.places else ""
@@ -193,14 +197,17 @@ class Pursuit:
             if effect.verb in ("held", "near") and not goes_to:
                 if not _wants(errand, name):
                     return f"the {name} was not asked for"
-                if errand.source and trail.spot != errand.source and self._elsewhere(name, errand, objects):
-                    return f"another {name} is not at the {errand.source}"
+                if trail.found not in ("", name) and _wants(errand, trail.found):
+                    return f"the {trail.found} has been found for it"
         return ""
 
-    def _elsewhere(self, name: str, errand: Errand, objects: Objects) -> bool:
-        """Whether there is one at the errand's source, and one that is not meant."""
-        spots = {self._spot(thing) for thing in objects.objects if thing.label == name and thing.status not in ("lost", "held")}
-        return errand.source in spots and len(spots) > 1
+    def _only_there(self, errand: Errand, objects: Objects) -> str:
+        """A thing of which there is one at the errand's source, which is meant, and another one elsewhere; "" for none."""
+        spots: dict[str, set[str]] = {}
+        for thing in objects.objects if errand.source else ():
+            if _wants(errand, thing.label) and thing.status not in ("lost", "held"):
+                spots.setdefault(thing.label, set()).add(self._spot(thing))
+        return next((name for name, where in spots.items() if errand.source in where and where - {errand.source, errand.place}), "")
 
 
 def agenda_of(text: str, library: Library) -> Agenda | Pursuit | None:

@@ -14,7 +14,7 @@ import argparse
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from benchmarks.common import cache
 from benchmarks.kept_scores import KeptScores
 from benchmarks.kitchen_choosers import UNSEEN
 from benchmarks.kitchen_plans import DATA
-from seesay.messages import Header, Instruction, Objects, PlanStep
+from seesay.messages import Header, Instruction, PlanStep
 from seesay.planner.affordance import AffordanceModel
 from seesay.planner.agenda import Agenda
 from seesay.planner.calibration import Calibration, DoneRule, library_file
@@ -39,7 +39,6 @@ from seesay.sim.kitchen import Kitchen
 from seesay.sim.kitchen_scenes import KitchenScene, read_classes, read_scenes
 
 TEMPERATURES = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0)
-NOTHING = Objects(Header(0), ())
 Reader = Agenda | Pursuit
 
 
@@ -59,41 +58,49 @@ def share(right: int, asked: int) -> float:
     return round((right + 1) / (asked + 2), 5)
 
 
-def read_along(scene: KitchenScene, library: Library) -> Iterator[tuple[str, Reader]]:
-    """(right step, what is read of the instruction by then) along a scene's plan."""
-    agenda = agenda_of(scene.instruction, library)
+@dataclass(frozen=True)
+class Look:
+    """Before a step of a plan: the step that is right, what is read of the instruction by then, and the kitchen."""
+
+    right: str
+    agenda: Reader
+    kitchen: Kitchen
+    history: tuple[StepRecord, ...]
+
+
+def read_along(scene: KitchenScene, library: Library) -> Iterator[Look]:
+    """Along a scene's plan, where its instruction can be read."""
+    agenda, kitchen, history = agenda_of(scene.instruction, library), Kitchen(scene.start()), list[StepRecord]()
+    options = {option.phrase: option for option in library.candidates()}
     for step in scene.plans[0] if agenda else ():
         assert agenda is not None
-        yield step, agenda
+        yield Look(step, agenda, kitchen, tuple(history))
         agenda.record(StepRecord(step))
+        history.append(StepRecord(step))
+        kitchen.attempt(options[step].skill, next(iter(options[step].arguments.values()), ""))
 
 
 def fit_reading(scenes: Sequence[KitchenScene], library: Library) -> tuple[float, float, float]:
     """`done.reached`, `done.open` and `idle`."""
     reached, still_open, idle = list[bool](), list[bool](), list[bool]()
-    for scene in scenes:
-        for step, agenda in read_along(scene, library):
-            subtask = agenda.next(NOTHING)
-            (still_open if agenda.current else reached).append(step == library.done_phrase)
-            idle.append(step in subtask.idle)
+    for look in (look for scene in scenes for look in read_along(scene, library)):
+        subtask = look.agenda.next(look.kitchen.truth())
+        (still_open if look.agenda.current else reached).append(look.right == library.done_phrase)
+        idle.append(look.right in subtask.idle)
     return share(sum(reached), len(reached)), share(sum(still_open), len(still_open)), share(sum(idle), len(idle))
 
 
 def fit_temperature(scenes: Sequence[KitchenScene], library: Library, scorer: LanguageScorer) -> tuple[float, dict[str, float]]:
     """The temperature of the least mean -log p(right step), and that figure for each."""
     saycan = SayCan(library, LengthScorer(scorer, "pmi"), affordances=AffordanceModel(unseen=UNSEEN))
-    options = {option.phrase: option for option in library.candidates()}
     losses: dict[float, list[float]] = {temperature: [] for temperature in TEMPERATURES}
     for scene in scenes:
-        kitchen, history = Kitchen(scene.start()), list[StepRecord]()
-        for step, agenda in read_along(scene, library):
-            order = Instruction(Header(kitchen.time_ns, clock="sim"), scene.id, scene.instruction)
-            seen, hand = kitchen.truth(), kitchen.arm_state()
-            decided = saycan.decide(order, history, seen, kitchen.time_ns, hand, agenda.next(seen))
+        for look in read_along(scene, library):
+            now, seen, hand = look.kitchen.time_ns, look.kitchen.truth(), look.kitchen.arm_state()
+            order = Instruction(Header(now, clock="sim"), scene.id, scene.instruction)
+            decided = saycan.decide(order, look.history, seen, now, hand, look.agenda.next(seen))
             for temperature in TEMPERATURES:
-                losses[temperature].append(_loss(decided, step, temperature))
-            kitchen.attempt(options[step].skill, next(iter(options[step].arguments.values()), ""))
-            history.append(StepRecord(step))
+                losses[temperature].append(_loss(decided, look.right, temperature))
     means = {temperature: float(np.mean(loss)) for temperature, loss in losses.items()}
     return min(means, key=lambda temperature: means[temperature]), {f"{key:g}": round(value, 4) for key, value in means.items()}
 

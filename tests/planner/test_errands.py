@@ -120,7 +120,7 @@ def test_slips(said: str, meant: str) -> None:
     )
 
 
-@pytest.mark.parametrize(("said", "meant"), [("later", "water"), ("apply", "apple"), ("being", "bring"), ("able", "table"), ("ship", "chip")])
+@pytest.mark.parametrize(("said", "meant"), [("later", "water"), ("apply", "apple"), ("being", "bring"), ("able", "table")])
 def test_other_words_are_no_slips(said: str, meant: str) -> None:
     assert not is_slip(said, meant)
 
@@ -153,7 +153,7 @@ def steps(*phrases: str) -> list[StepRecord]:
 
 def test_a_trail_follows_the_effects_of_what_succeeded() -> None:
     done = steps("find a tea", "pick up the tea", "go to the table", "put down the tea")
-    assert Trail.of(done[:2], KITCHEN) == Trail("", "tea", (), ("",))
+    assert Trail.of(done[:2], KITCHEN) == Trail("", "tea", (), ("",), "")
     assert Trail.of(done, KITCHEN) == Trail("table", "", (("tea", "table"),), ("", "table"))
     idle = [StepRecord("bring it to you", False, "nothing held"), StepRecord("what is this?")]
     assert Trail.of([*done, *idle], KITCHEN) == Trail.of(done, KITCHEN)
@@ -252,7 +252,7 @@ def carry(pursuit: Pursuit, kitchen: Kitchen, *phrases: str) -> None:
 def test_all_of_a_kind_are_those_that_are_seen() -> None:
     kitchen = Kitchen(State("table", tuple({**SCENE, "pepsi": "counter"}.items())))
     pursuit = pursue("Bin all the fruit on the table.")
-    texts = []
+    texts: list[str] = []
     while (subtask := pursuit.next(kitchen.truth())).done == KITCHEN.done_rule.open:
         assert [str(record) for record in subtask.history] == ["go to the table"] * bool(texts)
         texts.append(subtask.text)
@@ -294,11 +294,22 @@ def test_a_thing_that_is_in_the_way_is_put_down_first() -> None:
     assert "find a tea" not in pursuit.next(kitchen.truth()).idle
 
 
+def test_what_has_been_found_is_what_is_picked_up() -> None:
+    pursuit = pursue("Bring me a soda.")
+    pursuit.record(StepRecord("find a pepsi"))
+    idle = pursuit.next(NOTHING).idle
+    assert idle["pick up the 7up"] == "the pepsi has been found for it"
+    assert "pick up the pepsi" not in idle
+    pursuit.record(StepRecord("pick up the pepsi", False, "there is no pepsi"))
+    assert "pick up the 7up" not in pursuit.next(NOTHING).idle
+
+
 def test_of_two_alike_the_one_that_is_meant() -> None:
     kitchen = Kitchen(State("counter", tuple({**SCENE, "pepsi": "counter"}.items())))
     pursuit = pursue("Bring me the apple from the table.")
     idle = pursuit.next(kitchen.truth()).idle
-    assert idle["find a apple"] == "another apple is not at the table"
+    assert idle["find a apple"] == "the apple that is meant is at the table"
+    assert set(idle) >= {"go to the counter", "bring it to you"}
     assert "go to the table" not in idle
     carry(pursuit, kitchen, "go to the table")
     assert "pick up the apple" not in pursuit.next(kitchen.truth()).idle
