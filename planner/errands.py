@@ -121,7 +121,7 @@ class _Reader:
         stop = min(self._passage.sentence(hit.start)[1], self._clause.end)
         if verb.ends == "near":
             return self._ways(verb, hit.end, stop)
-        place, source = self._where(verb, hit.end, stop)
+        place, source = self._where(verb, hit, stop)
         if not verb.place and _IN_HAND.search(self._line[hit.end : stop]):
             verb, place = next((each for each in self._verbs if each.ends == "held"), verb), ""
         asked = self._asked(verb, hit, stop)
@@ -236,9 +236,10 @@ class _Reader:
         lies = re.match(r"\s+(?:that|which)(?:'s| is| are)?(?:\s+[a-z]+)?\s+(?:on|at|in|by)\b", after)
         return not all(map(_PLAIN.match, before[-3:])) or (relative is not None and lies is None)
 
-    def _where(self, verb: Verb, end: int, stop: int) -> tuple[str | None, str]:
+    def _where(self, verb: Verb, hit: Hit, stop: int) -> tuple[str | None, str]:
         """Where the thing is to be, "" for no place, None where one is needed and not named; and where it is now, "" if it is not said."""
-        spots = self._passage.spots(end, stop)
+        spots = self._passage.spots(hit.end, stop)
+        ahead = self._passage.spots(max(self._clause.start, self._passage.sentence(hit.start)[0]), hit.start)
         if verb.ends == "at" and not verb.place and not spots:
             spots = self._passage.spots(self._clause.start, self._clause.end)
         leave = [each.names[0] for each in spots if _FROM.search(self._line[: each.start])]
@@ -254,6 +255,7 @@ class _Reader:
             others = [name for name in (goals if verb.alone else sure) if name != verb.place]
             goals = others[-1:] if others and verb.place != "trash" else [verb.place]
         goal = goals[-1] if goals else ("" if verb.ends == "down" else None)
+        leave += [each.names[0] for each in ahead if _FROM.search(self._line[: each.start])]
         return goal, next((name for name in (*leave, *(each.names[0] for each in reach)) if name != goal), "")
 
 

@@ -173,13 +173,16 @@ class Pursuit:
         effects = self._library.skill(option.skill).effects
         if held and not carried and errand.ends != "near" and all(effect.verb != "empty" for effect in effects):
             return f"the gripper holds the {held}"
-        meant = "" if carried or trail.spot == errand.source else self._only_there(errand, objects)
-        ways = [option.arguments.get(effect.name) for effect in effects if effect.verb == "near"]
-        if meant and errand.source not in ways and all(effect.verb != "empty" for effect in effects):
-            return f"the {meant} that is meant is at the {errand.source}"
+        meant = "" if carried else self._only_there(errand, objects)
         for effect in effects:
             name = option.arguments.get(effect.name, effect.name)
             goes_to = name if effect.verb == "near" and name in self._library.places else ""
+            if errand.ends != "near" and not held and (effect.verb == "empty" or goes_to not in ("", errand.source)):
+                return "the gripper holds nothing"
+            if meant and trail.spot != errand.source and goes_to != errand.source:
+                return f"the {meant} that is meant is at the {errand.source}"
+            if meant and trail.spot == errand.source and effect.verb == "near":
+                return f"the {meant} that is meant is here"
             puts_down_at = trail.spot if effect.verb == "empty" else None
             match errand.ends:
                 case "near" if goes_to != errand.place:
