@@ -15,15 +15,16 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from seesay.planner.clauses import GOAL, Clause, Passage
+from seesay.planner.clauses import FROM, GOAL, Clause, Passage
 from seesay.planner.phrases import COUNTS
 from seesay.planner.skills import Library
 from seesay.planner.vocabulary import Ends, Verb
 from seesay.planner.wording import Hit, Mention
 
 _NOT = re.compile(
-    r"\b(?:not|isn't|aren't|no|without|except|apart from|but not|(?<=all )but|(?<=everything )but|(?<=anything )but|allergic to|don't"
-    r"|doesn't|do not|never|instead of|rather than|other than|hate|dislike|neither)\b"
+    r"\b(?:not|isn't|aren't|no|without|except|apart from|but not|(?:everything|anything|all|every)(?:\s[a-z']+){0,4}?\sbut|allergic to"
+    r"|don't|doesn't|do not|never|with one exception|instead of|rather than|other than|hate|dislike|neither|sworn off|given up|sick of"
+    r"|tired of|fed up with)\b"
 )
 _POINTING = re.compile(r"\b(?:it|them|that one|this one|those|these|that|this|one|ones|the)\b")
 _VAGUE = re.compile(r"\b(?:something|anything|what|whatever|whichever|some|any|stuff|everything)\b")
@@ -35,11 +36,7 @@ _LANDMARK = re.compile(
     r"\b(?:next to|beside|near|behind|under|like|than|similar to|instead of|in place of)\s+(?:the|a|an|my|your|that|this)?\s*$"
 )
 _TOWARDS = re.compile(r"\b(?:to|into|onto|towards?)\s+(?:the|my|your|our|that|this)?\s*$")
-_FROM = re.compile(
-    r"(?:\b(?:from|off|out of|of|away from)|\b(?:that|which|who)(?:'s| is| are|'re|'ve been)(?:\s+[a-z]+)?\s+(?:on|at|in|by)"
-    r"|(?<!be )\b(?:lying|sitting|standing|left|laying|resting)\s+(?:there\s+)?(?:on|at|in|by))\s+(?:the|my|your|our|that|this)?\s*$"
-)
-_IN_HAND = re.compile(r"\bin (?:your|the) (?:gripper|hand)\b")
+_IN_HAND = re.compile(r"(?<!nothing )(?<!thing )(?<!object )\bin (?:your|the) (?:gripper|hand)\b")
 _IN_IT = re.compile(r"\b(?:it|them|that|this|hand|gripper)\b")
 _HEAD = re.compile(r"^(?:[\s,;:.!?-]|\d+[.)]\s|(?:and|then|but|so|plus)\s)+", re.IGNORECASE)
 _PLAIN = re.compile(
@@ -70,13 +67,17 @@ def read_errands(text: str, library: Library) -> tuple[Errand, ...]:
     words = library.vocabulary
     own = {name.lower(): name for name in (*library.prompts(), *library.places)}
     words = replace(words, names={**own, **words.names})
-    passage = Passage(text, words, tuple(library.places))
+    plain = _read(Passage(text, words, tuple(library.places)), words.verbs)
+    return plain or _read(Passage(text, words, tuple(library.places), wishes=True), words.verbs)
+
+
+def _read(passage: Passage, verbs: Sequence[Verb]) -> tuple[Errand, ...]:
     found: list[list[Errand]] = []
     for clause in passage.clauses():
-        errands = _Reader(passage, clause, words.verbs, found[-1][-1] if found else None).errands()
+        errands = _Reader(passage, clause, verbs, found[-1][-1] if found else None).errands()
         if not errands:
             return ()
-        lead = passage.line[clause.start : clause.hits[0].start] if clause.hits else ""
+        lead = passage.line[clause.start : clause.hits[0].start]
         found.insert(len(found) - (1 if found and re.search(r"\bafter (?:you\s+)?$", lead) else 0), errands)
     if len(found) > 1 and re.match(r"\W*before\b", passage.line):
         found[:2] = found[1::-1]
@@ -94,9 +95,9 @@ class _Reader:
     def errands(self) -> list[Errand]:
         """What the clause asks for, by its last verb that fits; [] if none does."""
         clause = self._clause
-        if not clause.hits:
+        if not clause.hits[0].verbs:
             bare = next((verb for verb in self._verbs if verb.ends == "at" and not verb.place), None)
-            return self._by(bare, Hit(clause.start, clause.start, ())) if bare else []
+            return self._by(bare, clause.hits[0]) if bare else []
         for hit in reversed(clause.hits):
             for verb in self._likely_first(hit):
                 found = self._by(verb, hit)
@@ -119,24 +120,33 @@ class _Reader:
     def _by(self, verb: Verb, hit: Hit) -> list[Errand]:
         """The errands by one of the verbs; [] if it does not fit."""
         stop = min(self._passage.sentence(hit.start)[1], self._clause.end)
+        if verb.ends == "near" and self._is_carried(hit, stop):
+            verb = next((each for each in self._verbs if each.ends == "at" and not each.place), verb)
         if verb.ends == "near":
             return self._ways(verb, hit.end, stop)
         place, source = self._where(verb, hit, stop)
-        if not verb.place and _IN_HAND.search(self._line[hit.end : stop]):
+        if verb.ends == "at" and not verb.place and _IN_HAND.search(self._line[hit.end : stop]):
             verb, place = next((each for each in self._verbs if each.ends == "held"), verb), ""
         asked = self._asked(verb, hit, stop)
         if place is None or (verb.ends == "down" and not asked and not _IN_IT.search(self._line[hit.start : stop])):
             return []
         ends: Ends = "at" if verb.ends == "down" and place else verb.ends
         things = self._before.things if asked is None and self._before else ()
-        without = tuple(dict.fromkeys(name for each in self._denied if each not in (asked or []) for name in each.names))
+        denied = dict.fromkeys(name for each in self._denied if each not in (asked or []) for name in each.names)
+        without = tuple(name for name in denied if name not in things)
         text = _sentence(_HEAD.sub("", self._passage.text[self._clause.start : self._clause.end]))
         errand = Errand(text, ends, place, things, without, source=source)
         groups = self._groups(asked or [])
         return [self._about(errand, group, groups, verb, hit, stop) for group in groups] or [self._about_any(errand, verb, hit, stop)]
 
+    def _is_carried(self, hit: Hit, stop: int) -> bool:
+        """Whether it is not the robot alone that goes: "park the tea at the counter"."""
+        spots = [spot.start for spot in self._passage.spots(hit.end, stop)]
+        return bool(spots and self._passage.things(hit.end, spots[0]))
+
     def _about_any(self, errand: Errand, verb: Verb, hit: Hit, stop: int) -> Errand:
-        every = verb.ends == "off" or re.search(r"\b(?:everything|all|both)\b", self._line[hit.end : stop])
+        start = self._clause.start if verb.alone else hit.end
+        every = verb.ends == "off" or re.search(r"\b(?:everything|all|both)\b", self._line[start:stop])
         one_by_one = self._plain(errand.ends, errand.place) if every and not self._is_qualified(hit.end) else ""
         return replace(errand, times=None if every else 1, one_by_one=one_by_one)
 
@@ -147,7 +157,7 @@ class _Reader:
 
     def _about(self, errand: Errand, group: list[Mention], groups: list[list[Mention]], verb: Verb, hit: Hit, stop: int) -> Errand:
         """The errand for one of several groups of things."""
-        names = tuple(dict.fromkeys(name for each in group for name in each.names)) if all(each.names for each in group) else ()
+        names = tuple(dict.fromkeys(name for each in group for name in each.names))
         without = tuple(name for name in errand.without if (name,) != names)
         names = tuple(name for name in names if name not in without)
         behind = min((other[0].start for other in groups if other[0].start > group[-1].end), default=stop)
@@ -168,7 +178,7 @@ class _Reader:
         return self._passage.text[group[0].start - (len(head[0]) if head else 0) : group[-1].end]
 
     def _ways(self, verb: Verb, end: int, stop: int) -> list[Errand]:
-        spots = [each.names[0] for each in self._passage.spots(end, stop) if not _FROM.search(self._line[: each.start])]
+        spots = [each.names[0] for each in self._passage.spots(end, stop) if not FROM.search(self._line[: each.start])]
         return [Errand(verb.plain.format(thing="", place=spot), "near", spot) for spot in spots]
 
     def _excluded(self) -> list[Mention]:
@@ -176,7 +186,9 @@ class _Reader:
         line = self._line[: self._clause.end]
         found: dict[Mention, None] = {}
         for match in _NOT.finditer(line, self._clause.start):
-            until = re.compile(r"[.!?;,]|\b(?:but|so)\b").search(line, match.end())
+            if any(hit.start <= match.start() < hit.end for hit in self._clause.hits):
+                continue   # "i wouldn't say no to"
+            until = re.compile(r"[.!?;:,]|\b(?:but|so)\b").search(line, match.end())
             found |= dict.fromkeys(self._passage.things(match.end(), until.start() if until else len(line)))
         return list(found)
 
@@ -204,7 +216,7 @@ class _Reader:
         for each in asked:
             between = self._line[groups[-1][-1].end : each.start] if groups else ""
             if groups and any(set(each.names) & set(other.names) for other in groups[-1]):
-                groups[-1] = [min((*groups[-1], each), key=lambda one: len(one.names) or len(self._line))]
+                groups[-1] = [min((each, *groups[-1]), key=lambda one: len(one.names) or len(self._line))]
             elif groups and (re.search(r"\bor\b", between) or not re.search(r"\b(?:and|plus|then|also|as well as|with)\b|[,&]", between)):
                 groups[-1].append(each)
             else:
@@ -216,13 +228,15 @@ class _Reader:
         start = self._clause.start
         before = self._line[start : mention.start]
         count = re.search(rf"\b({'|'.join(COUNTS)}|\d)\s+(?:[a-z'-]+\s+){{0,2}}$", before)
+        if re.search(r"\bone of (?:the|those|these|your|my)\s+(?:[a-z'-]+\s+){0,3}$", before):
+            return 1
         if count and (mention.plural or re.search(r"\w+s\b", self._line[start + count.end(1) : mention.end])):
             return COUNTS.get(count[1]) or int(count[1])
         if mention.plural and re.search(r"\bboth\b(?:\s+(?:of|the|my))*\s*$", before):
             return 2
         if _ALL.search(before) or _ALL_OF_THEM.search(self._line[mention.end : stop]):
             return None
-        return None if mention.plural and not re.search(r"\b(?:some|any|a|an|one of(?: the)?)\s+(?:[a-z'-]+\s+){0,2}$", before) else 1
+        return None if mention.plural and not re.search(r"\b(?:some|any|a|an|one)\s+(?:[a-z'-]+\s+){0,2}$", before) else 1
 
     def _is_qualified(self, end: int, start: int | None = None, behind: int = 0) -> bool:
         """Whether words that are not known say which ones are meant: "all the salty snacks", "everything that has caffeine".
@@ -232,6 +246,7 @@ class _Reader:
         before = re.findall(r"[a-z'-]+", self._line[end : end if start is None else start])
         everything = re.compile(r"\b(?:everything|all(?: of (?:it|them))?)\b").search(self._line, end) if start is None else None
         after = self._line[everything.end() if everything else max(end, behind) :]
+        after = re.sub(r"^\s+(?:that\s+)?(?:you (?:can )?(?:find|see)|we have|there (?:is|are))\b", "", after)
         relative = re.match(r"\s+(?:that|which|who|with|without|you|i|we|containing|having|made)\b", after)
         lies = re.match(r"\s+(?:that|which)(?:'s| is| are)?(?:\s+[a-z]+)?\s+(?:on|at|in|by)\b", after)
         return not all(map(_PLAIN.match, before[-3:])) or (relative is not None and lies is None)
@@ -240,10 +255,10 @@ class _Reader:
         """Where the thing is to be, "" for no place, None where one is needed and not named; and where it is now, "" if it is not said."""
         spots = self._passage.spots(hit.end, stop)
         ahead = self._passage.spots(max(self._clause.start, self._passage.sentence(hit.start)[0]), hit.start)
-        if verb.ends == "at" and not verb.place and not spots:
+        if verb.ends == "at" and not verb.place and not spots and not verb.alone:
             spots = self._passage.spots(self._clause.start, self._clause.end)
-        leave = [each.names[0] for each in spots if _FROM.search(self._line[: each.start])]
-        reach = [each for each in spots if not _FROM.search(self._line[: each.start]) and GOAL.search(self._line[: each.start])]
+        leave = [each.names[0] for each in spots if FROM.search(self._line[: each.start])]
+        reach = [each for each in spots if not FROM.search(self._line[: each.start]) and GOAL.search(self._line[: each.start])]
         sure = [each.names[0] for each in reach if _TOWARDS.search(self._line[: each.start])]
         goals = sure or [each.names[0] for each in reach]
         if verb.ends == "off":
@@ -254,8 +269,10 @@ class _Reader:
         if verb.place:
             others = [name for name in (goals if verb.alone else sure) if name != verb.place]
             goals = others[-1:] if others and verb.place != "trash" else [verb.place]
+        elif verb.alone and not goals:   # "the counter would be better for it"
+            goals = [each.names[0] for each in ahead if not GOAL.search(self._line[: each.start])]
         goal = goals[-1] if goals else ("" if verb.ends == "down" else None)
-        leave += [each.names[0] for each in ahead if _FROM.search(self._line[: each.start])]
+        leave += [each.names[0] for each in ahead if FROM.search(self._line[: each.start]) or (verb.alone and not verb.place)]
         return goal, next((name for name in (*leave, *(each.names[0] for each in reach)) if name != goal), "")
 
 

@@ -18,8 +18,10 @@ _SUBJECTS = frozenset({"who", "that", "which", "he", "she", "they", "someone", "
 _BEFORE_NOUNS = frozenset(
     {"the", "your", "my", "our", "their", "his", "her", "its", "a", "an", "same", "this", "in", "into", "onto", "at", "by", "near", "of"}
 )
-_WITH_SUBJECT = ("i ", "i'", "we ", "would ", "should ", "go", "belong", "live", "need", "has ", "have ", "must ")
-_BLANK = r"\s+(?:(?:please|just|also|maybe|kindly)\s+)?"
+_WITH_SUBJECT = (
+    "i ", "i'", "we ", "would ", "should ", "could ", "ought ", "is ", "are ", "go", "belong", "live", "need", "has ", "have ", "must ",
+)  # fmt: skip
+_BLANK = r"\s+(?:(?:please|just|also|maybe|kindly|really)\s+)?"
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def mentions(line: str, words: Vocabulary, places: Container[str], hits: Sequenc
     for hit in hits:
         line = line[: hit.start] + "_" * (hit.end - hit.start) + line[hit.end :]
     found = _any_of(tuple(known)).finditer(line) if known else ()
-    return [Mention(*match.span(), *known[match[1]], plural=bool(match[2])) for match in found]
+    return [Mention(*match.span(), *known[_said(match)], plural=bool(match[2])) for match in found]
 
 
 def verb_hits(line: str, words: Vocabulary) -> list[Hit]:
@@ -63,7 +65,7 @@ def verb_hits(line: str, words: Vocabulary) -> list[Hit]:
     plain = {word for verb in words.verbs for word in verb.words}
     hits = []
     for match in _any_of(tuple(forms)).finditer(line) if forms else ():
-        form = re.sub(_BLANK, " ", match[1])
+        form = _said(match)
         if not match[2] and _is_verb(line, *match.span(), form, form in plain, words.names):
             hits.append(Hit(*match.span(), tuple(forms[form])))
     return hits
@@ -73,17 +75,23 @@ def verb_hits(line: str, words: Vocabulary) -> list[Hit]:
 def _any_of(words: tuple[str, ...]) -> re.Pattern[str]:
     """One of the words, the longest first, as group 1, and the s of the plural as group 2."""
     longest = sorted(words, key=len, reverse=True)
-    return re.compile(r"\b(" + "|".join(re.escape(word).replace(r"\ ", _BLANK) for word in longest) + r")(e?s)?\b")
+    return re.compile(r"(?<![\w-])(" + "|".join(re.escape(word).replace(r"\ ", _BLANK) for word in longest) + r")(e?s)?\b")
+
+
+def _said(match: re.Match[str]) -> str:
+    """The words without what stood between them."""
+    return re.sub(_BLANK, " ", match[1])
 
 
 def _is_verb(line: str, start: int, end: int, form: str, plain: bool, names: Container[str]) -> bool:
     """Whether what looks like a verb is one: "bin it", "would you mind binning it", not "in the bin" or "the people who put it there"."""
     last = next(iter(line[:start].split()[-1:]), "").strip("\"'(")
     if not plain:
-        return last in ("mind", "about")
+        return re.search(r"\b(?:mind|about|begin by|start by)(?:\s+\w+ly)?\s+$", line[:start]) is not None
     if form in names and last == "to":
         return re.match(r"\s+(?:the|a|an|my|that|this|it|them|all|every)\b", line[end:]) is not None
-    return last not in _BEFORE_NOUNS and (last not in _SUBJECTS or form.startswith(_WITH_SUBJECT))
+    subject = last in _SUBJECTS and not re.search(r"\bafter that\s+$", line[:start])
+    return last not in _BEFORE_NOUNS and (not subject or form.startswith(_WITH_SUBJECT))
 
 
 def _gerunds(word: str) -> tuple[str, ...]:
@@ -95,14 +103,17 @@ def _gerunds(word: str) -> tuple[str, ...]:
 
 def mended(text: str, words: Vocabulary) -> str:
     """The text with misspelt words of the vocabulary as they are written: "brign me the graepfruit soda"."""
-    said_so = (*words.names, *words.kinds, *(word for verb in words.verbs for word in verb.words))
-    vocabulary = {part for said in said_so for part in said.split()}
-    long = sorted(word for word in vocabulary if len(word) >= _LEAST_LETTERS)
+    verbs = [word for verb in words.verbs for word in verb.words]
+    vocabulary = {part for said in (*words.names, *words.kinds, *verbs) for part in said.split()}
+    content = {*(part for said in (*words.names, *words.kinds) for part in said.split()), *(verb for verb in verbs if " " not in verb)}
+    long = sorted(word for word in content if len(word) >= _LEAST_LETTERS)
 
     def mend(match: re.Match[str]) -> str:
         said = match[0].lower()
-        meant = None if said in vocabulary or said.rstrip("s") in vocabulary else _meant(said, long)
-        return match[0] if meant is None else (meant.capitalize() if match[0][0].isupper() else meant)
+        if said in vocabulary or said.rstrip("s") in vocabulary:
+            return match[0]
+        meant = _meant(said, long) or (f"{_meant(said[:-1], long) or ''}s" if said.endswith("s") else "s")
+        return match[0] if meant == "s" else (meant.capitalize() if match[0][0].isupper() else meant)
 
     return re.sub(r"[^\W\d_]{4,}", mend, re.sub(r"([a-z])\1{2,}", r"\1", text))
 
@@ -126,4 +137,5 @@ def is_slip(said: str, meant: str) -> bool:
         return False
     if len(said) == len(meant) - 1:
         return any(meant[:i] + meant[i + 1 :] == said for i in range(1, len(meant) - 1))
-    return len(said) == len(meant) + 1 and len(meant) > 5 and any(said[:i] + said[i + 1 :] == meant for i in range(1, len(said) - 1))
+    extra = [i for i in range(1, len(said) - 1) if said[:i] + said[i + 1 :] == meant]
+    return len(said) == len(meant) + 1 and any(len(meant) > 5 or said[i] in (said[i - 1], said[i + 1]) for i in extra)
