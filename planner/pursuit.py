@@ -160,6 +160,9 @@ class Pursuit:
     def _idle(self, errand: Errand, over: bool, held: str, objects: Objects) -> Iterator[tuple[str, str]]:
         """Phrases of options that plainly do not serve the errand, with the reason."""
         trail = self._trail()
+        halfway = [thing for thing in (held, trail.found) if thing and _wants(errand, thing)]
+        if halfway and not over:
+            yield self._library.done_phrase, f"the {halfway[0]} is on its way"
         for option in self._library.candidates():
             if option.skill == DONE or (over and errand.times is None and not errand.one_by_one):
                 continue

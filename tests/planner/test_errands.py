@@ -304,6 +304,13 @@ def test_a_thing_that_is_in_the_way_is_put_down_first() -> None:
     assert "find a tea" not in pursuit.next(kitchen.truth()).idle
 
 
+def test_a_task_does_not_end_half_way() -> None:
+    pursuit = pursue("Bring me the tea.")
+    assert KITCHEN.done_phrase not in pursuit.next(NOTHING).idle
+    pursuit.record(StepRecord("find a tea"))
+    assert pursuit.next(NOTHING).idle[KITCHEN.done_phrase] == "the tea is on its way"
+
+
 def test_what_has_been_found_is_what_is_picked_up() -> None:
     pursuit = pursue("Bring me a soda.")
     pursuit.record(StepRecord("find a pepsi"))
