@@ -268,7 +268,7 @@ class _Reader:
             return "", next(iter((*leave, *goals)), "")
         if verb.place:
             others = [name for name in (goals if verb.alone else sure) if name != verb.place]
-            goals = others[-1:] if others and verb.place != "trash" else [verb.place]
+            goals = others[-1:] or [verb.place]
         elif verb.alone and not goals:   # "the counter would be better for it"
             goals = [each.names[0] for each in ahead if not GOAL.search(self._line[: each.start])]
         goal = goals[-1] if goals else ("" if verb.ends == "down" else None)
