@@ -71,6 +71,12 @@ def read_errands(text: str, library: Library) -> tuple[Errand, ...]:
     return plain or _read(Passage(text, words, tuple(library.places), wishes=True), words.verbs)
 
 
+def way_to(place: str, library: Library) -> Errand:
+    """The errand to go to a place."""
+    plain = next((verb.plain for verb in library.vocabulary.verbs if verb.ends == "near"), "")
+    return Errand(plain.format(thing="", place=place), "near", place)
+
+
 def _read(passage: Passage, verbs: Sequence[Verb]) -> tuple[Errand, ...]:
     found: list[list[Errand]] = []
     for clause in passage.clauses():

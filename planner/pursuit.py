@@ -9,7 +9,7 @@ import numpy as np
 
 from seesay.messages import Object, Objects
 from seesay.planner.agenda import Agenda, Subtask
-from seesay.planner.errands import Errand, read_errands
+from seesay.planner.errands import Errand, read_errands, way_to
 from seesay.planner.prompt import LONGEST_INSTRUCTION, StepRecord
 from seesay.planner.reading import read
 from seesay.planner.relations import ROBOT_REACH, apart, evidence_ns
@@ -52,8 +52,10 @@ class Pursuit:
         held = self._trail().held or next((thing.label for thing in objects.objects if thing.status == "held"), "")
         if not over and (errand.times or 2) > 1 and errand.one_by_one:
             errand, own = self._single(errand, held), self._since_put_down()
+        if not over and not (held and _wants(errand, held)) and self._is_elsewhere(errand, objects):
+            errand, own = way_to(errand.source, self._library), ()
         done = self._library.done_rule.probability(over)
-        idle = dict(self._idle(errand, over, held, objects))
+        idle = dict(self._idle(errand, over, held))
         return Subtask(errand.text, own, None, done, "" if over else _missing(errand), idle, self._then)
 
     def wanted(self, objects: Objects, verify: bool = True) -> list[str]:
@@ -157,7 +159,7 @@ class Pursuit:
             case "near":
                 return errand.place in (trail.spot, *trail.visited[len(Trail.of(self._before, self._library).visited) :])
 
-    def _idle(self, errand: Errand, over: bool, held: str, objects: Objects) -> Iterator[tuple[str, str]]:
+    def _idle(self, errand: Errand, over: bool, held: str) -> Iterator[tuple[str, str]]:
         """Phrases of options that plainly do not serve the errand, with the reason."""
         trail = self._trail()
         halfway = [thing for thing in (held, trail.found) if thing and _wants(errand, thing)]
@@ -166,26 +168,21 @@ class Pursuit:
         for option in self._library.candidates():
             if option.skill == DONE or (over and errand.times is None and not errand.one_by_one):
                 continue
-            reason = "what was asked for is done" if over else self._why_idle(option, errand, trail, held, objects)
+            reason = "what was asked for is done" if over else self._why_idle(option, errand, trail, held)
             if reason:
                 yield option.phrase, reason
 
-    def _why_idle(self, option: Option, errand: Errand, trail: Trail, held: str, objects: Objects) -> str:
+    def _why_idle(self, option: Option, errand: Errand, trail: Trail, held: str) -> str:
         """held: the thing in the gripper, "" for none."""
         carried = held if held and _wants(errand, held) else ""
         effects = self._library.skill(option.skill).effects
         if held and not carried and errand.ends != "near" and all(effect.verb != "empty" for effect in effects):
             return f"the gripper holds the {held}"
-        meant = "" if carried else self._only_there(errand, objects)
         for effect in effects:
             name = option.arguments.get(effect.name, effect.name)
             goes_to = name if effect.verb == "near" and name in self._library.places else ""
             if errand.ends != "near" and not held and (effect.verb == "empty" or goes_to not in ("", errand.source)):
                 return "the gripper holds nothing"
-            if meant and trail.spot != errand.source and goes_to != errand.source:
-                return f"the {meant} that is meant is at the {errand.source}"
-            if meant and trail.spot == errand.source and effect.verb == "near":
-                return f"the {meant} that is meant is here"
             puts_down_at = trail.spot if effect.verb == "empty" else None
             match errand.ends:
                 case "near" if goes_to != errand.place:
@@ -207,13 +204,17 @@ class Pursuit:
                     return f"the {trail.found} has been found for it"
         return ""
 
-    def _only_there(self, errand: Errand, objects: Objects) -> str:
-        """A thing of which there is one at the errand's source, which is meant, and another one elsewhere; "" for none."""
+    def _is_elsewhere(self, errand: Errand, objects: Objects) -> bool:
+        """Whether the robot is not yet where the thing is that is meant, while there is another one like it."""
+        trail = self._trail()
+        last = trail.visited[-2:-1] if trail.found else (trail.spot,)
+        if not errand.source or last == (errand.source,):
+            return False
         spots: dict[str, set[str]] = {}
-        for thing in objects.objects if errand.source else ():
+        for thing in objects.objects:
             if _wants(errand, thing.label) and thing.status not in ("lost", "held"):
                 spots.setdefault(thing.label, set()).add(self._spot(thing))
-        return next((name for name, where in spots.items() if errand.source in where and where - {errand.source, errand.place}), "")
+        return any(errand.source in where and where - {errand.source, errand.place} for where in spots.values())
 
 
 def agenda_of(text: str, library: Library) -> Agenda | Pursuit | None:

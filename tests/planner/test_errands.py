@@ -264,10 +264,13 @@ def test_all_of_a_kind_are_those_that_are_seen() -> None:
     pursuit = pursue("Bin all the fruit on the table.")
     texts: list[str] = []
     while (subtask := pursuit.next(kitchen.truth())).done == KITCHEN.done_rule.open:
-        assert [str(record) for record in subtask.history] == ["go to the table"] * bool(texts)
+        if subtask.text == "Go to the table.":   # another apple is on the counter
+            carry(pursuit, kitchen, "go to the table")
+            continue
+        assert [str(record) for record in subtask.history] == ["go to the table"]
         texts.append(subtask.text)
         name = subtask.text.removeprefix("Throw away the ").removesuffix(".")
-        assert f"pick up the {name}" not in subtask.idle or "go to the table" not in subtask.idle
+        assert f"pick up the {name}" not in subtask.idle
         assert "find a tea" in subtask.idle
         carry(pursuit, kitchen, f"pick up the {name}", "go to the trash")
         assert pursuit.next(kitchen.truth()).text == subtask.text
@@ -324,14 +327,18 @@ def test_what_has_been_found_is_what_is_picked_up() -> None:
 def test_of_two_alike_the_one_that_is_meant() -> None:
     kitchen = Kitchen(State("counter", tuple({**SCENE, "pepsi": "counter"}.items())))
     pursuit = pursue("Bring me the apple from the table.")
-    idle = pursuit.next(kitchen.truth()).idle
-    assert idle["find a apple"] == "the apple that is meant is at the table"
-    assert idle["go to the counter"] == idle["put down the apple"] == "the gripper holds nothing"
-    assert "go to the table" not in idle
+    first = pursuit.next(kitchen.truth())
+    assert (first.text, first.history, first.done) == ("Go to the table.", (), KITCHEN.done_rule.open)
+    assert first.idle["find a apple"] == "the robot is to go to the table"
     carry(pursuit, kitchen, "go to the table")
-    idle = pursuit.next(kitchen.truth()).idle
-    assert idle["find a apple"] == "the apple that is meant is here"
-    assert "pick up the apple" not in idle
+    then = pursuit.next(kitchen.truth())
+    assert then.text == "Bring me the apple."
+    assert "pick up the apple" not in then.idle
+    carry(pursuit, kitchen, "find a apple")
+    assert pursuit.next(kitchen.truth()).text == "Bring me the apple."
+    carry(pursuit, kitchen, "pick up the apple", "bring it to you")
+    assert kitchen.state.where["apple#1"] == "gripper"
+    assert pursuit.next(kitchen.truth()).text == "Bring me the apple."
 
 
 def test_looking_ahead_knows_what_follows() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from seesay.messages import Outcome, SkillResult
@@ -22,12 +24,25 @@ def says(context: str, phrase: str) -> float:
     return -0.1 if phrase == next(step for step in PLAN if step not in done) else -12.0
 
 
-def run(text: str, kitchen: Kitchen, most: int = 20) -> tuple[End, list[str]]:
+def carries(context: str, phrase: str) -> float:
+    """Wants to find a thing, pick it up, carry it to the trash and put it down, again and again: which one is not its affair."""
+    if context.rpartition("Human: ")[2].startswith("Go to the table."):
+        return -0.1 if phrase == "go to the table" else -6.0
+    skills = ("find a ", "pick up the ", "go to the trash", "put down the ")
+    lines = context.rpartition("Robot: ")[2].splitlines()
+    done = len([line for line in lines if line.partition(". ")[2]])
+    return -0.1 if phrase.startswith(skills[done % 4]) else -6.0
+
+
+def run(
+    text: str, kitchen: Kitchen, most: int = 20, wants: Callable[[str, str], float] = says, sees_all: bool = False
+) -> tuple[End, list[str]]:
     """The end of the task, and its steps."""
     executor = KitchenExecutor(kitchen)
-    task, steps = Task(order(text), SayCan(load_library("kitchen"), ScriptedScorer(says)), kitchen.time_ns), list[str]()
-    for _ in range(most):
-        move = task.advance(kitchen.look(), kitchen.time_ns, kitchen.arm_state())
+    task = Task(order(text), SayCan(load_library("kitchen"), ScriptedScorer(wants)), kitchen.time_ns, max_steps=most)
+    steps = list[str]()
+    for _ in range(2 * most):
+        move = task.advance(kitchen.truth() if sees_all else kitchen.look(), kitchen.time_ns, kitchen.arm_state())
         if isinstance(move, End):
             return move, steps
         if isinstance(move, Act):
@@ -47,6 +62,15 @@ def test_what_lies_elsewhere_is_found_and_brought(text: str) -> None:
     end, steps = run(text, kitchen)
     assert (end.result.outcome, end.result.message, steps) == ("done", "done after 4 steps", list(PLAN[:4]))
     assert kitchen.state.where["coke can"] == "user"
+
+
+def test_all_the_fruit_on_the_table_and_nothing_else_is_carried_off() -> None:
+    things = {"apple#1": "table", "apple#2": "counter", "banana": "table", "tea": "table", "orange": "table"}
+    kitchen = Kitchen(State("counter", tuple(things.items())))
+    end, steps = run("Bin all the fruit that's on the table, but not the orange.", kitchen, wants=carries, sees_all=True)
+    assert end.result.outcome == "done"
+    assert kitchen.state.where == things | {"apple#1": "trash", "banana": "trash"}
+    assert len(steps) == 8
 
 
 def test_what_is_nowhere_ends_after_failures_in_a_row() -> None:
