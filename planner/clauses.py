@@ -31,7 +31,8 @@ _FINITE = re.compile(
     r"\b(?:is|are|was|were|has|have|had|been|left|laid|likes?|wants?|needs?|keeps|am|knows?|thinks?|saw|found|can|can't|cannot|will|won't|would"
     r"|could|should|must|do|don't|does|doesn't|did|didn't|\w{2,}ed)\b|\w'(?:s|m|re|ll|ve)\b"
 )
-_VAGUE = re.compile(r"\b(?:something|anything|what|whatever|whichever|some|any|stuff|everything)\b")
+VAGUE = re.compile(r"\b(?:something|anything|what|whatever|whichever|some|any|stuff|everything)\b")
+"""Words for things that are not named."""
 _POINTS_BACK = re.compile(
     r"\s*(?:(?:up|down|away|out|over|back|off|me)\s+)?(?:(?:it|them|that one|those|these)\b|one(?=\W|\s(?:over|to|from|for|back)))"
 )
@@ -127,7 +128,7 @@ class Passage:
         start, stop = self.sentence(hit.start)
         subject = self.things(max(start, last.end), hit.start) if _is_alone(hit) else []
         named = [*subject, *self.things(hit.end, stop), *self.spots(hit.end, stop)]
-        if not named and not _VAGUE.search(self.line[hit.end : stop]):
+        if not named and not VAGUE.search(self.line[hit.end : stop]):
             return True
         about = self.line[self.sentence(last.start)[0] if _is_alone(last) else last.end : max(cut, last.end)]
         if not re.search(r"\w", about):

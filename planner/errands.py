@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from seesay.planner.clauses import FROM, GOAL, Clause, Passage
+from seesay.planner.clauses import FROM, GOAL, VAGUE, Clause, Passage
 from seesay.planner.phrases import COUNTS
 from seesay.planner.skills import Library
 from seesay.planner.vocabulary import Ends, Verb
@@ -27,7 +27,6 @@ _NOT = re.compile(
     r"|tired of|fed up with)\b"
 )
 _POINTING = re.compile(r"\b(?:it|them|that one|this one|those|these|that|this|one|ones|the)\b")
-_VAGUE = re.compile(r"\b(?:something|anything|what|whatever|whichever|some|any|stuff|everything)\b")
 _ALL = re.compile(
     r"\b(?:all|every|each|everything|any and all)\b(?:\s+(?:of|the|my|your|those|these|that|single))*(?:\s+[a-z'-]+){0,2}\s*$"
 )
@@ -71,9 +70,9 @@ def read_errands(text: str, library: Library) -> tuple[Errand, ...]:
     return plain or _read(Passage(text, words, tuple(library.places), wishes=True), words.verbs)
 
 
-def way_to(place: str, library: Library) -> Errand:
+def way_to(place: str, verbs: Sequence[Verb]) -> Errand:
     """The errand to go to a place."""
-    plain = next((verb.plain for verb in library.vocabulary.verbs if verb.ends == "near"), "")
+    plain = next((verb.plain for verb in verbs if verb.ends == "near"), "")
     return Errand(plain.format(thing="", place=place), "near", place)
 
 
@@ -102,8 +101,7 @@ class _Reader:
         """What the clause asks for, by its last verb that fits; [] if none does."""
         clause = self._clause
         if not clause.hits[0].verbs:
-            bare = next((verb for verb in self._verbs if verb.ends == "at" and not verb.place), None)
-            return self._by(bare, clause.hits[0]) if bare else []
+            return self._by(self._any_of("at"), clause.hits[0])
         for hit in reversed(clause.hits):
             for verb in self._likely_first(hit):
                 found = self._by(verb, hit)
@@ -120,19 +118,23 @@ class _Reader:
 
     def _ways_after(self, hits: Iterable[Hit]) -> list[Errand]:
         """Where the robot is to go with what it holds."""
-        ways = [(verb, hit.end) for hit in hits for verb in hit.verbs if verb.ends == "near"]
-        return [way for verb, end in ways for way in self._ways(verb, end, self._clause.end)]
+        ends = [hit.end for hit in hits if any(verb.ends == "near" for verb in hit.verbs)]
+        return [way for end in ends for way in self._ways(end, self._clause.end)]
+
+    def _any_of(self, ends: Ends) -> Verb:
+        """A verb of these ends that names no place of its own."""
+        return next((verb for verb in self._verbs if verb.ends == ends and not verb.place), Verb(ends, ()))
 
     def _by(self, verb: Verb, hit: Hit) -> list[Errand]:
         """The errands by one of the verbs; [] if it does not fit."""
         stop = min(self._passage.sentence(hit.start)[1], self._clause.end)
         if verb.ends == "near" and self._is_carried(hit, stop):
-            verb = next((each for each in self._verbs if each.ends == "at" and not each.place), verb)
+            verb = self._any_of("at")
         if verb.ends == "near":
-            return self._ways(verb, hit.end, stop)
+            return self._ways(hit.end, stop)
         place, source = self._where(verb, hit, stop)
         if verb.ends == "at" and not verb.place and _IN_HAND.search(self._line[hit.end : stop]):
-            verb, place = next((each for each in self._verbs if each.ends == "held"), verb), ""
+            verb, place = self._any_of("held"), ""
         asked = self._asked(verb, hit, stop)
         if place is None or (verb.ends == "down" and not asked and not _IN_IT.search(self._line[hit.start : stop])):
             return []
@@ -183,9 +185,9 @@ class _Reader:
         head = re.search(r"\b(?:a|an|the|some|any|another|one|my|your)\s+(?:[a-z'-]+\s+){0,3}$", before)
         return self._passage.text[group[0].start - (len(head[0]) if head else 0) : group[-1].end]
 
-    def _ways(self, verb: Verb, end: int, stop: int) -> list[Errand]:
+    def _ways(self, end: int, stop: int) -> list[Errand]:
         spots = [each.names[0] for each in self._passage.spots(end, stop) if not FROM.search(self._line[: each.start])]
-        return [Errand(verb.plain.format(thing="", place=spot), "near", spot) for spot in spots]
+        return [way_to(spot, self._verbs) for spot in spots]
 
     def _excluded(self) -> list[Mention]:
         """Things after a "not", up to the end of its part of the sentence."""
@@ -209,7 +211,7 @@ class _Reader:
         behind = [each for each in behind if not _LANDMARK.search(self._line[hit.end : each.start])]
         if behind:
             return behind
-        if _VAGUE.search(about) and not re.search(r"\b(?:it|them|that one)\b", about):
+        if VAGUE.search(about) and not re.search(r"\b(?:it|them|that one)\b", about):
             return []
         pointing = _POINTING.search(about) or not re.search(r"[a-z]", re.sub(r"\b(?:away|out|over|up|down|back|please|now)\b", "", about))
         if ahead and (pointing or verb.alone):

@@ -52,8 +52,8 @@ class Pursuit:
         held = self._trail().held or next((thing.label for thing in objects.objects if thing.status == "held"), "")
         if not over and (errand.times or 2) > 1 and errand.one_by_one:
             errand, own = self._single(errand, held), self._since_put_down()
-        if not over and not (held and _wants(errand, held)) and self._is_elsewhere(errand, objects):
-            errand, own = way_to(errand.source, self._library), ()
+        if not over and not (held and _wants(errand, held)) and self._is_elsewhere(errand):
+            errand, own = way_to(errand.source, self._library.vocabulary.verbs), ()
         done = self._library.done_rule.probability(over)
         idle = dict(self._idle(errand, over, held))
         return Subtask(errand.text, own, None, done, "" if over else _missing(errand), idle, self._then)
@@ -92,6 +92,10 @@ class Pursuit:
     def _trail(self) -> Trail:
         return Trail.of([*self._before, *self._own], self._library)
 
+    def _trail_before(self) -> Trail:
+        """What the errands before this one have led to."""
+        return Trail.of(self._before, self._library)
+
     def _look(self, objects: Objects) -> None:
         """Remember where things are seen, at the last two looks."""
         seen: dict[str, set[str]] = {}
@@ -120,7 +124,7 @@ class Pursuit:
 
     def _placed(self) -> list[tuple[str, str]]:
         """(thing, spot) of what was put down for the current errand."""
-        return list(self._trail().placed[len(Trail.of(self._before, self._library).placed) :])
+        return list(self._trail().placed[len(self._trail_before().placed) :])
 
     def _single(self, errand: Errand, held: str) -> Errand:
         """An errand about several things as one about the next of them."""
@@ -135,12 +139,10 @@ class Pursuit:
 
     def _since_put_down(self) -> tuple[StepRecord, ...]:
         """The steps since a thing of the current errand was last put down."""
-        count = len(self._placed())
-        for start in range(len(self._own)):
-            done = Trail.of([*self._before, *self._own[:start]], self._library).placed
-            if len(done) - len(Trail.of(self._before, self._library).placed) == count:
-                return tuple(self._own[start:])
-        return ()
+        steps, count = [*self._before, *self._own], len(self._trail().placed)
+        starts = range(len(self._before), len(steps))
+        last = next((start for start in starts if len(Trail.of(steps[:start], self._library).placed) == count), len(steps))
+        return tuple(steps[last:])
 
     def _over(self) -> bool:
         errand, trail = self._errands[self._at], self._trail()
@@ -157,7 +159,7 @@ class Pursuit:
             case "held":
                 return trail.held != "" and _wants(errand, trail.held)
             case "near":
-                return errand.place in (trail.spot, *trail.visited[len(Trail.of(self._before, self._library).visited) :])
+                return errand.place in (trail.spot, *trail.visited[len(self._trail_before().visited) :])
 
     def _idle(self, errand: Errand, over: bool, held: str) -> Iterator[tuple[str, str]]:
         """Phrases of options that plainly do not serve the errand, with the reason."""
@@ -204,17 +206,14 @@ class Pursuit:
                     return f"the {trail.found} has been found for it"
         return ""
 
-    def _is_elsewhere(self, errand: Errand, objects: Objects) -> bool:
+    def _is_elsewhere(self, errand: Errand) -> bool:
         """Whether the robot is not yet where the thing is that is meant, while there is another one like it."""
         trail = self._trail()
         last = trail.visited[-2:-1] if trail.found else (trail.spot,)
         if not errand.source or last == (errand.source,):
             return False
-        spots: dict[str, set[str]] = {}
-        for thing in objects.objects:
-            if _wants(errand, thing.label) and thing.status not in ("lost", "held"):
-                spots.setdefault(thing.label, set()).add(self._spot(thing))
-        return any(errand.source in where and where - {errand.source, errand.place} for where in spots.values())
+        seen = {thing: spots - {"held"} for thing, spots in self._looks[-1][1].items() if _wants(errand, thing)}
+        return any(errand.source in spots and spots - {errand.source, errand.place} for spots in seen.values())
 
 
 def agenda_of(text: str, library: Library) -> Agenda | Pursuit | None:

@@ -112,8 +112,10 @@ def mended(text: str, words: Vocabulary) -> str:
         said = match[0].lower()
         if said in vocabulary or said.rstrip("s") in vocabulary:
             return match[0]
-        meant = _meant(said, long) or (f"{_meant(said[:-1], long) or ''}s" if said.endswith("s") else "s")
-        return match[0] if meant == "s" else (meant.capitalize() if match[0][0].isupper() else meant)
+        meant = _meant(said, long)
+        if meant is None and said.endswith("s") and (one := _meant(said[:-1], long)):
+            meant = f"{one}s"
+        return match[0] if meant is None else (meant.capitalize() if match[0][0].isupper() else meant)
 
     return re.sub(r"[^\W\d_]{4,}", mend, re.sub(r"([a-z])\1{2,}", r"\1", text))
 
