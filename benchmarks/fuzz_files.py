@@ -56,8 +56,8 @@ box = [1, 2.5, { a = "b" }]
 when = 2026-01-02T03:04:05
 """
 SKILLS = b"""name = "x"
-errands = [{ ends = "at", place = "corner", words = ["tuck"] }]
-words = { names = { brick = "red block" }, nouns = ["toy"] }
+errands = [{ ends = "at", place = "corner", words = ["tuck"], alone = true, plain = "Put {thing} at the {place}." }]
+words = { names = { brick = "red block" }, kinds = { toy = ["red block"], thing = [] } }
 objects = { blocks = ["red block"] }
 places = { corner = [0.1, 0.2, 0.3] }
 place_groups = { corners = ["corner"] }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -76,7 +77,9 @@ def test_the_step_after_is_searched_not_scored(table: Objects) -> None:
     assert searching.searched == 2  # of the three best options, done is followed by nothing
 
 
-KITCHEN = load_library("kitchen")
+SHIPPED = load_library("kitchen")
+assert SHIPPED.calibration is not None
+KITCHEN = replace(SHIPPED, calibration=replace(SHIPPED.calibration, temperature=2.0))   # whatever the fitted one is
 X, Y, Z = KITCHEN.places["table"]
 
 
